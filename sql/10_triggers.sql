@@ -1,0 +1,46 @@
+-- What the triggers call.  None is SECURITY DEFINER: a trigger reads our tables
+-- by itself, and becomes their owner only to write a firing.
+
+CREATE FUNCTION wb.watched(run_id bigint, name text) RETURNS boolean
+LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wb_sql_watched';
+COMMENT ON FUNCTION wb.watched(bigint, text) IS
+'Whether a metric row must be looked at: an enabled automation is on this metric, or this session has not met the run. '
+'For the WHEN clause of the trigger on wb.run_metrics. Arguments: id of a run, name of a metric. Raises nothing.';
+
+CREATE FUNCTION wb.capture_run_metric() RETURNS trigger
+LANGUAGE C AS 'MODULE_PATHNAME', 'wb_sql_capture_run_metric';
+COMMENT ON FUNCTION wb.capture_run_metric() IS
+'AFTER ROW trigger of wb.run_metrics: judges the row. Raises foreign_key_violation where the run does not exist.';
+
+CREATE FUNCTION wb.capture_run_state() RETURNS trigger
+LANGUAGE C AS 'MODULE_PATHNAME', 'wb_sql_capture_run_state';
+COMMENT ON FUNCTION wb.capture_run_state() IS
+'AFTER ROW trigger of wb.runs: judges a new run, or a run whose state changed.';
+
+CREATE FUNCTION wb.capture_alias() RETURNS trigger
+LANGUAGE C AS 'MODULE_PATHNAME', 'wb_sql_capture_alias';
+COMMENT ON FUNCTION wb.capture_alias() IS
+'AFTER ROW trigger of wb.artifact_aliases: judges an alias that was added or moved.';
+
+CREATE FUNCTION wb.announce_change() RETURNS trigger
+LANGUAGE C AS 'MODULE_PATHNAME', 'wb_sql_announce_change';
+COMMENT ON FUNCTION wb.announce_change() IS
+'AFTER STATEMENT trigger: makes every session read automations, or runs, anew.';
+
+CREATE FUNCTION wb.check_automation() RETURNS trigger
+LANGUAGE C AS 'MODULE_PATHNAME', 'wb_sql_check_automation';
+COMMENT ON FUNCTION wb.check_automation() IS
+'BEFORE ROW trigger of wb.automations: refuses an automation that could not work, and fills in event_source and event_key.';
+
+CREATE FUNCTION wb.forget_run() RETURNS trigger
+LANGUAGE C AS 'MODULE_PATHNAME', 'wb_sql_forget_run';
+COMMENT ON FUNCTION wb.forget_run() IS
+'AFTER ROW trigger of wb.runs: deletes the metrics of a deleted run.';
+
+CREATE FUNCTION wb.forget_scope() RETURNS trigger
+LANGUAGE C AS 'MODULE_PATHNAME', 'wb_sql_forget_scope';
+COMMENT ON FUNCTION wb.forget_scope() IS
+'AFTER ROW trigger of wb.projects and wb.collections: deletes the automations of a deleted scope. Argument: the scope type.';
+
+REVOKE EXECUTE ON FUNCTION wb.capture_run_metric(), wb.capture_run_state(), wb.capture_alias(),
+	wb.announce_change(), wb.check_automation(), wb.forget_run(), wb.forget_scope() FROM PUBLIC;

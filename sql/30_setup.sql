@@ -1,0 +1,167 @@
+-- wb.setup(): makes what is missing, and nothing twice.
+
+CREATE FUNCTION wb.worker_pid() RETURNS integer
+LANGUAGE C VOLATILE PARALLEL SAFE AS 'MODULE_PATHNAME', 'wb_sql_worker_pid';
+COMMENT ON FUNCTION wb.worker_pid() IS
+'Process id of this database''s worker, which delivers what automations ask for; NULL where none runs.';
+
+CREATE FUNCTION wb.launcher_pid() RETURNS integer
+LANGUAGE C VOLATILE PARALLEL SAFE AS 'MODULE_PATHNAME', 'wb_sql_launcher_pid';
+COMMENT ON FUNCTION wb.launcher_pid() IS
+'Process id of the launcher, which starts the workers of all databases; NULL where the library is not preloaded.';
+
+CREATE FUNCTION wb.wake_launcher() RETURNS void
+LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'wb_sql_wake_launcher';
+COMMENT ON FUNCTION wb.wake_launcher() IS
+'Makes the launcher look at all databases when the transaction commits.';
+REVOKE EXECUTE ON FUNCTION wb.wake_launcher() FROM PUBLIC;
+
+CREATE FUNCTION wb.start_worker() RETURNS integer
+LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'wb_sql_start_worker';
+COMMENT ON FUNCTION wb.start_worker() IS
+'Starts this database''s worker where the library is not preloaded, and returns its process id; that of the running one '
+'if there is one. Errors: insufficient_privilege unless superuser; configuration_limit_exceeded where max_worker_processes '
+'leaves no slot.';
+
+CREATE FUNCTION wb.require_setup() RETURNS void
+LANGUAGE C STABLE AS 'MODULE_PATHNAME', 'wb_sql_require_setup';
+COMMENT ON FUNCTION wb.require_setup() IS
+'Raises object_not_in_prerequisite_state where wb.setup() has not run in this database.';
+
+CREATE FUNCTION wb.attach_triggers() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	rule_table text;
+BEGIN
+	-- the only trigger that the hot table has: rows that nothing looks at are
+	-- not even queued
+	CREATE OR REPLACE TRIGGER wb_capture AFTER INSERT OR UPDATE ON wb.run_metrics
+		FOR EACH ROW WHEN (wb.watched(NEW.run_id, NEW.name)) EXECUTE FUNCTION wb.capture_run_metric();
+
+	CREATE OR REPLACE TRIGGER wb_capture_insert AFTER INSERT ON wb.runs
+		FOR EACH ROW EXECUTE FUNCTION wb.capture_run_state();
+	CREATE OR REPLACE TRIGGER wb_capture_update AFTER UPDATE ON wb.runs
+		FOR EACH ROW WHEN (OLD.state IS DISTINCT FROM NEW.state) EXECUTE FUNCTION wb.capture_run_state();
+	CREATE OR REPLACE TRIGGER wb_capture AFTER INSERT OR UPDATE ON wb.artifact_aliases
+		FOR EACH ROW EXECUTE FUNCTION wb.capture_alias();
+
+	CREATE OR REPLACE TRIGGER wb_forget AFTER DELETE ON wb.runs
+		FOR EACH ROW EXECUTE FUNCTION wb.forget_run();
+	CREATE OR REPLACE TRIGGER wb_forget AFTER DELETE ON wb.projects
+		FOR EACH ROW EXECUTE FUNCTION wb.forget_scope('PROJECT');
+	CREATE OR REPLACE TRIGGER wb_forget AFTER DELETE ON wb.collections
+		FOR EACH ROW EXECUTE FUNCTION wb.forget_scope('ARTIFACT_COLLECTION');
+
+	CREATE OR REPLACE TRIGGER wb_check BEFORE INSERT OR UPDATE ON wb.automations
+		FOR EACH ROW EXECUTE FUNCTION wb.check_automation();
+	CREATE OR REPLACE TRIGGER wb_check BEFORE INSERT OR UPDATE ON wb.integrations
+		FOR EACH ROW EXECUTE FUNCTION wb.check_integration();
+
+	-- a replicated change of a rule counts as well
+	CREATE OR REPLACE TRIGGER wb_announce AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON wb.automations
+		FOR EACH STATEMENT EXECUTE FUNCTION wb.announce_change();
+	ALTER TABLE wb.automations ENABLE ALWAYS TRIGGER wb_announce;
+	CREATE OR REPLACE TRIGGER wb_announce AFTER DELETE OR TRUNCATE ON wb.runs
+		FOR EACH STATEMENT EXECUTE FUNCTION wb.announce_change();
+	ALTER TABLE wb.runs ENABLE ALWAYS TRIGGER wb_announce;
+END $$;
+COMMENT ON FUNCTION wb.attach_triggers() IS
+'Attaches the triggers of the extension to its tables, again after DROP EXTENSION CASCADE has taken them away. Part of wb.setup().';
+
+CREATE FUNCTION wb.create_views() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	-- no function of the extension in here: history must be readable without it
+	CREATE OR REPLACE VIEW wb.automation_history WITH (security_invoker = true) AS
+	SELECT e.id AS execution_id, e.triggered_at, e.automation_name, e.event_type, e.state,
+		concat_ws('/', e.event->>'entityName', e.event->>'projectName') AS project,
+		e.event->>'runName' AS run_name,
+		CASE WHEN e.event ? 'artifactCollectionName' THEN
+			concat(e.event->>'artifactCollectionName', ':v', e.event->>'artifactVersionIndex') END AS artifact,
+		coalesce(d.attempts, a.attempt, 0)::integer AS attempts,
+		a.status_code,
+		coalesce(e.result #>> '{error,message}', d.last_error) AS error,
+		CASE WHEN d.attempts > 0 THEN d.due_at END AS next_attempt_at,
+		e.why, e.event, e.action, e.result,
+		e.automation_id, e.run_id, e.artifact_id, e.project_id
+	FROM wb.executions e
+	LEFT JOIN wb.deliveries d ON d.execution_id = e.id
+	LEFT JOIN LATERAL (SELECT t.attempt, t.status_code FROM wb.delivery_attempts t
+		WHERE t.execution_id = e.id ORDER BY t.attempt DESC LIMIT 1) a ON true
+	ORDER BY e.id DESC;
+	COMMENT ON VIEW wb.automation_history IS
+	'What automations did, newest first: one row an execution, with what it met on its way and why it fired.';
+END $$;
+COMMENT ON FUNCTION wb.create_views() IS 'Makes the views over the tables. Part of wb.setup().';
+
+CREATE FUNCTION wb.warn_without_worker() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	IF wb.worker_pid() IS NULL AND
+		(wb.launcher_pid() IS NULL OR NOT current_setting('wb_automations.worker')::boolean) THEN
+		RAISE WARNING 'no worker runs in database "%", so nothing will be delivered', current_database()
+		USING HINT = 'Add wb_automations to shared_preload_libraries and restart the server, or call SELECT wb.start_worker();';
+	END IF;
+END $$;
+COMMENT ON FUNCTION wb.warn_without_worker() IS
+'Warns where no worker runs and none is about to start.';
+
+CREATE FUNCTION wb.setup() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	owner name := (SELECT pg_get_userbyid(c.relowner) FROM pg_class c
+		JOIN pg_namespace n ON n.oid = c.relnamespace
+		WHERE n.nspname = 'wb' AND c.relname = 'executions');
+BEGIN
+	IF owner <> current_user THEN
+		RAISE EXCEPTION 'wb.setup() was called by "%", but the tables belong to "%"', current_user, owner
+		USING ERRCODE = 'insufficient_privilege', HINT = format('Run SET ROLE %I; first.', owner);
+	END IF;
+	PERFORM wb.create_tables();
+	PERFORM wb.attach_triggers();
+	PERFORM wb.create_views();
+	INSERT INTO wb.installation (id, system_identifier, database_oid, schema_version)
+	SELECT gen_random_uuid(), s.system_identifier, d.oid, 1
+	FROM pg_control_system() s, pg_database d WHERE d.datname = current_database()
+	ON CONFLICT (only_row) DO UPDATE SET schema_version = excluded.schema_version;
+	PERFORM wb.make_secret_key();
+	PERFORM wb.wake_launcher();
+	PERFORM wb.warn_without_worker();
+END $$;
+COMMENT ON FUNCTION wb.setup() IS
+'Makes the tables, views and triggers in schema wb, owned by the caller, and the key file that seals secrets. Run it after '
+'CREATE EXTENSION and after ALTER EXTENSION ... UPDATE; what is there already stays as it is. Errors: insufficient_privilege '
+'where the tables belong to another role. Warns where no worker would deliver.';
+REVOKE EXECUTE ON FUNCTION wb.setup(), wb.create_tables(), wb.attach_triggers(), wb.create_views() FROM PUBLIC;
+
+CREATE FUNCTION wb.arm(backlog text) RETURNS uuid
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	installation uuid := gen_random_uuid();
+BEGIN
+	PERFORM wb.require_setup();
+	IF backlog IS NULL OR backlog NOT IN ('send', 'discard') THEN
+		RAISE EXCEPTION 'unknown backlog policy "%"', backlog
+		USING ERRCODE = 'invalid_parameter_value',
+			HINT = 'With ''send'' what is queued will be sent, with ''discard'' it will not.';
+	END IF;
+	UPDATE wb.installation i SET id = installation, system_identifier = s.system_identifier,
+		database_oid = d.oid, armed_at = now()
+	FROM pg_control_system() s, pg_database d WHERE d.datname = current_database();
+	IF backlog = 'send' THEN
+		UPDATE wb.deliveries SET installation_id = installation;
+	ELSE
+		UPDATE wb.executions e SET state = 'SKIPPED', settled_at = now(),
+			result = jsonb_build_object('resultType', 'DEFAULT', 'error',
+				jsonb_build_object('message', 'discarded by wb.arm()'))
+		FROM wb.deliveries d WHERE d.execution_id = e.id AND e.state = 'PENDING';
+		DELETE FROM wb.deliveries;
+	END IF;
+	PERFORM wb.wake_launcher();
+	RETURN installation;
+END $$;
+COMMENT ON FUNCTION wb.arm(text) IS
+'Lets a copy of a database deliver: makes this server and database the installation that wb.installation describes, and '
+'returns its new id. backlog: ''send'' or ''discard'' what the copy brought along in its queue. Errors: '
+'invalid_parameter_value for any other word.';
+REVOKE EXECUTE ON FUNCTION wb.arm(text) FROM PUBLIC;

@@ -1,0 +1,351 @@
+-- Tracking: pleasant forms of plain INSERT, UPDATE and DELETE.
+
+CREATE FUNCTION wb.create_team(name text, organization text = NULL) RETURNS bigint
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	organization_id bigint;
+	team_id bigint;
+BEGIN
+	PERFORM wb.require_setup();
+	IF create_team.organization IS NOT NULL THEN
+		INSERT INTO wb.entities (name, kind) VALUES (create_team.organization, 'organization')
+		ON CONFLICT (name) DO NOTHING;
+		SELECT e.id INTO STRICT organization_id FROM wb.entities e WHERE e.name = create_team.organization;
+	END IF;
+	INSERT INTO wb.entities (name, kind, organization_id) VALUES (create_team.name, 'team', organization_id)
+	ON CONFLICT (name) DO NOTHING;
+	SELECT e.id INTO STRICT team_id FROM wb.entities e WHERE e.name = create_team.name;
+	RETURN team_id;
+END $$;
+COMMENT ON FUNCTION wb.create_team(text, text) IS
+'Makes a team, and its organization if one is named, and returns the id of the team; again, the same id. Arguments: names '
+'of 1 to 128 characters without / \ # ? % : and line ends. Errors: not_null_violation, check_violation for other names.';
+
+CREATE FUNCTION wb.entity_id(name text) RETURNS bigint
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	found bigint;
+BEGIN
+	PERFORM wb.require_setup();
+	SELECT e.id INTO found FROM wb.entities e WHERE e.name = entity_id.name;
+	IF found IS NULL THEN
+		RAISE EXCEPTION 'entity "%" does not exist', entity_id.name
+		USING ERRCODE = 'undefined_object', HINT = 'Make a team with wb.create_team(name).';
+	END IF;
+	RETURN found;
+END $$;
+COMMENT ON FUNCTION wb.entity_id(text) IS
+'Id of a team, organization or user. Errors: undefined_object where there is none of that name.';
+
+CREATE FUNCTION wb.project_id(entity text, project text) RETURNS bigint
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	found bigint;
+	owner bigint := wb.entity_id(project_id.entity);
+BEGIN
+	SELECT p.id INTO found FROM wb.projects p WHERE p.entity_id = owner AND p.name = project_id.project;
+	IF found IS NULL THEN
+		RAISE EXCEPTION 'project "%/%" does not exist', project_id.entity, project_id.project
+		USING ERRCODE = 'undefined_object', HINT = 'Make it with wb.create_project(entity, project).';
+	END IF;
+	RETURN found;
+END $$;
+COMMENT ON FUNCTION wb.project_id(text, text) IS
+'Id of a project. Arguments: names of its entity and of itself. Errors: undefined_object where either does not exist.';
+
+CREATE FUNCTION wb.create_project(entity text, project text) RETURNS bigint
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	owner bigint := wb.create_team(create_project.entity);
+BEGIN
+	INSERT INTO wb.projects (entity_id, name) VALUES (owner, create_project.project)
+	ON CONFLICT (entity_id, name) DO NOTHING;
+	RETURN wb.project_id(create_project.entity, create_project.project);
+END $$;
+COMMENT ON FUNCTION wb.create_project(text, text) IS
+'Makes a project, and its team if that is missing, and returns the id of the project; again, the same id. Errors: '
+'not_null_violation, check_violation for names that are not 1 to 128 characters without / \ # ? % : and line ends.';
+
+CREATE FUNCTION wb.start_run(project_id bigint, display_name text = NULL, name text = NULL, username text = current_user,
+	config jsonb = '{}', tags text[] = '{}', state text = 'running') RETURNS bigint
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	run_id bigint;
+BEGIN
+	PERFORM wb.require_setup();
+	IF start_run.name IS NULL THEN
+		INSERT INTO wb.runs (project_id, display_name, username, config, tags, state)
+		VALUES (start_run.project_id, start_run.display_name, start_run.username, start_run.config,
+			start_run.tags, start_run.state)
+		RETURNING id INTO run_id;
+	ELSE
+		INSERT INTO wb.runs (project_id, display_name, name, username, config, tags, state)
+		VALUES (start_run.project_id, start_run.display_name, start_run.name, start_run.username,
+			start_run.config, start_run.tags, start_run.state)
+		RETURNING id INTO run_id;
+	END IF;
+	RETURN run_id;
+END $$;
+COMMENT ON FUNCTION wb.start_run(bigint, text, text, text, jsonb, text[], text) IS
+'Makes a run and returns its id. Arguments: the project''s id; the name for people; the run''s own name in its path, made of '
+'8 characters where it is absent; who runs it; its configuration and tags; its first state. Errors: foreign_key_violation for '
+'an unknown project, unique_violation for a name that the project has, check_violation for an unknown state.';
+
+CREATE FUNCTION wb.metric_points(prefix text, document jsonb) RETURNS TABLE (name text, value double precision)
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	member record;
+	path text;
+BEGIN
+	FOR member IN SELECT m.key, m.value FROM jsonb_each(metric_points.document) m LOOP
+		path := concat_ws('.', metric_points.prefix, member.key);
+		CASE jsonb_typeof(member.value)
+		WHEN 'number' THEN
+			RETURN QUERY SELECT path, (member.value #>> '{}')::double precision;
+		WHEN 'boolean' THEN
+			RETURN QUERY SELECT path, (member.value::boolean)::integer::double precision;
+		WHEN 'object' THEN
+			RETURN QUERY SELECT p.name, p.value FROM wb.metric_points(path, member.value) p;
+		WHEN 'string' THEN
+			IF member.value #>> '{}' ~* '^[-+]?(nan|inf|infinity)$' THEN
+				RETURN QUERY SELECT path, (member.value #>> '{}')::double precision;
+			END IF;
+		ELSE NULL;
+		END CASE;
+	END LOOP;
+END $$;
+COMMENT ON FUNCTION wb.metric_points(text, jsonb) IS
+'The numbers in a document of metrics, nested keys joined by a dot; booleans count as 0 and 1, the strings NaN, Infinity and '
+'-Infinity as what they say, and everything else is left out.';
+
+CREATE FUNCTION wb.next_step(run_id bigint) RETURNS bigint
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	newest bigint;
+BEGIN
+	-- from name to name through the index, instead of through all points
+	WITH RECURSIVE names AS (
+		(SELECT m.name FROM wb.run_metrics m WHERE m.run_id = next_step.run_id ORDER BY m.name LIMIT 1)
+		UNION ALL
+		SELECT (SELECT m.name FROM wb.run_metrics m WHERE m.run_id = next_step.run_id AND m.name > n.name
+			ORDER BY m.name LIMIT 1)
+		FROM names n WHERE n.name IS NOT NULL)
+	SELECT max((SELECT max(m.step) FROM wb.run_metrics m WHERE m.run_id = next_step.run_id AND m.name = n.name))
+	INTO newest FROM names n WHERE n.name IS NOT NULL;
+	RETURN coalesce(newest + 1, 0);
+END $$;
+COMMENT ON FUNCTION wb.next_step(bigint) IS 'The step after the greatest that a run has; 0 for a run without points.';
+
+CREATE FUNCTION wb.log(run_id bigint, metrics jsonb, step bigint = NULL) RETURNS bigint
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	at bigint := log.step;
+BEGIN
+	PERFORM wb.require_setup();
+	IF log.metrics IS NULL OR jsonb_typeof(log.metrics) <> 'object' THEN
+		RAISE EXCEPTION 'metrics of run % are not a JSON object', log.run_id
+		USING ERRCODE = 'invalid_parameter_value', HINT = 'Give for example ''{"loss": 0.5}''.';
+	END IF;
+	IF at IS NOT NULL THEN
+		INSERT INTO wb.run_metrics (run_id, name, step, value)
+		SELECT log.run_id, p.name, at, p.value FROM wb.metric_points(NULL, log.metrics) p
+		ON CONFLICT (run_id, name, step) DO UPDATE SET value = excluded.value, logged_at = excluded.logged_at;
+		RETURN at;
+	END IF;
+	LOOP
+		at := wb.next_step(log.run_id);
+		BEGIN
+			INSERT INTO wb.run_metrics (run_id, name, step, value)
+			SELECT log.run_id, p.name, at, p.value FROM wb.metric_points(NULL, log.metrics) p;
+			RETURN at;
+		EXCEPTION WHEN unique_violation THEN
+			NULL;	-- another session took this step: take the next, never its point
+		END;
+	END LOOP;
+END $$;
+COMMENT ON FUNCTION wb.log(bigint, jsonb, bigint) IS
+'Logs metrics of a run and returns the step. metrics: an object of numbers, nested keys joined by a dot; "NaN", "Infinity" and '
+'"-Infinity" as strings. step: where it is absent, one more than the greatest of the run; a step given again replaces. Errors: '
+'foreign_key_violation for an unknown run, invalid_parameter_value where metrics are no object. As wandb''s Run.log.';
+
+CREATE FUNCTION wb.require_run(run_id bigint, is_found boolean) RETURNS void
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	IF NOT is_found THEN
+		RAISE EXCEPTION 'run % does not exist', require_run.run_id
+		USING ERRCODE = 'undefined_object', HINT = 'Make it with wb.start_run(project_id).';
+	END IF;
+END $$;
+COMMENT ON FUNCTION wb.require_run(bigint, boolean) IS 'Raises undefined_object for a run that was not found.';
+
+CREATE FUNCTION wb.heartbeat(run_id bigint) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	PERFORM wb.require_setup();
+	UPDATE wb.runs r SET heartbeat_at = clock_timestamp() WHERE r.id = heartbeat.run_id;
+	PERFORM wb.require_run(heartbeat.run_id, FOUND);
+END $$;
+COMMENT ON FUNCTION wb.heartbeat(bigint) IS 'Notes a sign of life of a run. Errors: undefined_object for an unknown run.';
+
+CREATE FUNCTION wb.finish_run(run_id bigint, exit_code integer = 0) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	PERFORM wb.require_setup();
+	UPDATE wb.runs r SET exit_code = finish_run.exit_code, finished_at = clock_timestamp(),
+		state = CASE finish_run.exit_code WHEN 0 THEN 'finished' WHEN 254 THEN 'crashed' ELSE 'failed' END
+	WHERE r.id = finish_run.run_id;
+	PERFORM wb.require_run(finish_run.run_id, FOUND);
+END $$;
+COMMENT ON FUNCTION wb.finish_run(bigint, integer) IS
+'Ends a run: exit code 0 makes it finished, 254 crashed, any other failed. Errors: undefined_object for an unknown run.';
+
+CREATE FUNCTION wb.run(path text) RETURNS bigint
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	parts text[] := string_to_array(run.path, '/');
+	project bigint;
+	found bigint;
+BEGIN
+	PERFORM wb.require_setup();
+	IF coalesce(cardinality(parts), 0) <> 3 THEN
+		RAISE EXCEPTION 'path "%" of a run does not have three parts', run.path
+		USING ERRCODE = 'invalid_parameter_value', HINT = 'Write team/project/run, with the name that a run has in wb.runs.';
+	END IF;
+	project := wb.project_id(parts[1], parts[2]);
+	SELECT r.id INTO found FROM wb.runs r WHERE r.project_id = project AND r.name = parts[3];
+	IF found IS NULL THEN
+		RAISE EXCEPTION 'run "%" does not exist in project "%/%"', parts[3], parts[1], parts[2]
+		USING ERRCODE = 'undefined_object';
+	END IF;
+	RETURN found;
+END $$;
+COMMENT ON FUNCTION wb.run(text) IS
+'Id of the run at a path team/project/run. Errors: undefined_object, which says what part does not exist; '
+'invalid_parameter_value for a path of another form.';
+
+CREATE FUNCTION wb.log_artifact(project_id bigint, collection text, type text, digest text = NULL, metadata jsonb = '{}',
+	aliases text[] = '{}', tags text[] = '{}', run_id bigint = NULL) RETURNS bigint
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	home bigint;
+	found bigint;
+	number integer;
+	word text;
+BEGIN
+	PERFORM wb.require_setup();
+	IF cardinality(tags) > 0 THEN
+		RAISE EXCEPTION 'tags of artifact versions are not supported'
+		USING ERRCODE = 'feature_not_supported';
+	END IF;
+	INSERT INTO wb.collections (project_id, name, type)
+	VALUES (log_artifact.project_id, log_artifact.collection, log_artifact.type)
+	ON CONFLICT (project_id, name) DO NOTHING;
+	-- versions of one collection are counted one after the other
+	SELECT c.id, c.next_version INTO STRICT home, number FROM wb.collections c
+	WHERE c.project_id = log_artifact.project_id AND c.name = log_artifact.collection FOR UPDATE;
+
+	SELECT a.id INTO found FROM wb.artifacts a
+	WHERE a.collection_id = home AND a.version = number - 1 AND a.digest = log_artifact.digest;
+	IF found IS NULL THEN
+		UPDATE wb.collections c SET next_version = number + 1 WHERE c.id = home;
+		INSERT INTO wb.artifacts (collection_id, version, digest, metadata, run_id)
+		VALUES (home, number, log_artifact.digest, log_artifact.metadata, log_artifact.run_id)
+		RETURNING id INTO found;
+	END IF;
+	FOREACH word IN ARRAY array_append(log_artifact.aliases, 'latest') LOOP
+		PERFORM wb.add_alias(found, word);
+	END LOOP;
+	RETURN found;
+END $$;
+COMMENT ON FUNCTION wb.log_artifact(bigint, text, text, text, jsonb, text[], text[], bigint) IS
+'Adds a version to a collection, which is made if it is missing, and returns the version''s id. The digest of the newest '
+'version makes no new one. aliases are added, and "latest" besides. Errors: foreign_key_violation for an unknown project, '
+'check_violation for a name that is not allowed, feature_not_supported for tags.';
+
+CREATE FUNCTION wb.artifact(path text) RETURNS bigint
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	parts text[] := regexp_match(artifact.path, '^([^/]+)/([^/]+)/([^/:]+):([^/:]+)$');
+	project bigint;
+	collection bigint;
+	found bigint;
+BEGIN
+	PERFORM wb.require_setup();
+	IF parts IS NULL THEN
+		RAISE EXCEPTION 'path "%" of an artifact version has another form', artifact.path
+		USING ERRCODE = 'invalid_parameter_value', HINT = 'Write team/project/collection:v3, or an alias in place of v3.';
+	END IF;
+	project := wb.project_id(parts[1], parts[2]);
+	SELECT c.id INTO collection FROM wb.collections c WHERE c.project_id = project AND c.name = parts[3];
+	IF collection IS NULL THEN
+		RAISE EXCEPTION 'collection "%" does not exist in project "%/%"', parts[3], parts[1], parts[2]
+		USING ERRCODE = 'undefined_object';
+	END IF;
+	IF parts[4] ~ '^v\d{1,9}$' THEN
+		SELECT a.id INTO found FROM wb.artifacts a
+		WHERE a.collection_id = collection AND a.version = substr(parts[4], 2)::integer;
+	ELSE
+		SELECT l.artifact_id INTO found FROM wb.artifact_aliases l
+		WHERE l.collection_id = collection AND l.alias = parts[4];
+	END IF;
+	IF found IS NULL THEN
+		RAISE EXCEPTION 'version "%" does not exist in collection "%/%/%"', parts[4], parts[1], parts[2], parts[3]
+		USING ERRCODE = 'undefined_object';
+	END IF;
+	RETURN found;
+END $$;
+COMMENT ON FUNCTION wb.artifact(text) IS
+'Id of the version at a path team/project/collection:v3, or with an alias in place of v3. Errors: undefined_object, which says '
+'what part does not exist; invalid_parameter_value for a path of another form.';
+
+CREATE FUNCTION wb.collection_of(artifact_id bigint) RETURNS bigint
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	found bigint;
+BEGIN
+	PERFORM wb.require_setup();
+	SELECT a.collection_id INTO found FROM wb.artifacts a WHERE a.id = collection_of.artifact_id;
+	IF found IS NULL THEN
+		RAISE EXCEPTION 'artifact version % does not exist', collection_of.artifact_id
+		USING ERRCODE = 'undefined_object', HINT = 'Find one with wb.artifact(''team/project/collection:v3'').';
+	END IF;
+	RETURN found;
+END $$;
+COMMENT ON FUNCTION wb.collection_of(bigint) IS
+'Id of the collection that a version belongs to. Errors: undefined_object for an unknown version.';
+
+CREATE FUNCTION wb.add_alias(artifact_id bigint, alias text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	collection bigint := wb.collection_of(add_alias.artifact_id);
+BEGIN
+	INSERT INTO wb.artifact_aliases AS l (collection_id, alias, artifact_id)
+	VALUES (collection, add_alias.alias, add_alias.artifact_id)
+	ON CONFLICT (collection_id, alias) DO UPDATE
+	SET artifact_id = excluded.artifact_id, created_by = excluded.created_by, created_at = excluded.created_at
+	WHERE l.artifact_id <> excluded.artifact_id;
+END $$;
+COMMENT ON FUNCTION wb.add_alias(bigint, text) IS
+'Gives a version an alias, which moves from any other version of its collection; a version that has it keeps it, and that is '
+'no event. Errors: undefined_object for an unknown version, check_violation for an alias with / or :, or like v3.';
+
+CREATE FUNCTION wb.remove_alias(artifact_id bigint, alias text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+	PERFORM wb.collection_of(remove_alias.artifact_id);
+	DELETE FROM wb.artifact_aliases l
+	WHERE l.artifact_id = remove_alias.artifact_id AND l.alias = remove_alias.alias;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'artifact version % has no alias "%"', remove_alias.artifact_id, remove_alias.alias
+		USING ERRCODE = 'undefined_object';
+	END IF;
+END $$;
+COMMENT ON FUNCTION wb.remove_alias(bigint, text) IS
+'Takes an alias away from a version. Errors: undefined_object where the version, or the alias, does not exist.';

@@ -1,0 +1,346 @@
+-- Automations, in the words of W&B's Python SDK.  Scopes, metrics, filters,
+-- events and actions are jsonb in W&B's own form, so a rule made here reads the
+-- same there.
+
+--
+-- Scopes
+--
+CREATE FUNCTION wb.project(entity text, name text) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	RETURN jsonb_build_object('scope_type', 'PROJECT', 'scope_id', wb.project_id(project.entity, project.name));
+END $$;
+COMMENT ON FUNCTION wb.project(text, text) IS
+'A project as the scope of an automation: all its runs and collections, future ones too. Errors: undefined_object where the '
+'entity or the project does not exist. W&B: scope PROJECT.';
+
+CREATE FUNCTION wb.collection(scope jsonb, name text) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	found bigint;
+BEGIN
+	PERFORM wb.require_setup();
+	IF collection.scope->>'scope_type' IS DISTINCT FROM 'PROJECT' THEN
+		RAISE EXCEPTION 'a collection belongs to a project, not to %', coalesce(collection.scope::text, 'null')
+		USING ERRCODE = 'invalid_parameter_value', HINT = 'Write wb.collection(wb.project(entity, name), collection).';
+	END IF;
+	SELECT c.id INTO found FROM wb.collections c
+	WHERE c.project_id = (collection.scope->>'scope_id')::bigint AND c.name = collection.name;
+	IF found IS NULL THEN
+		RAISE EXCEPTION 'collection "%" does not exist in project %', collection.name, collection.scope->>'scope_id'
+		USING ERRCODE = 'undefined_object', HINT = 'wb.log_artifact() makes it with its first version.';
+	END IF;
+	RETURN jsonb_build_object('scope_type', 'ARTIFACT_COLLECTION', 'scope_id', found);
+END $$;
+COMMENT ON FUNCTION wb.collection(jsonb, text) IS
+'A collection of a project as the scope of an automation. Arguments: the project''s scope, the name. Errors: undefined_object '
+'where it does not exist. W&B: scope ARTIFACT_COLLECTION.';
+
+--
+-- Metrics
+--
+CREATE FUNCTION wb.comparator(cmp text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	CASE comparator.cmp
+	WHEN '>', '$gt' THEN RETURN '$gt';
+	WHEN '>=', '$gte' THEN RETURN '$gte';
+	WHEN '<', '$lt' THEN RETURN '$lt';
+	WHEN '<=', '$lte' THEN RETURN '$lte';
+	WHEN '=', '$eq' THEN RETURN '$eq';
+	WHEN '<>', '!=', '$ne' THEN RETURN '$ne';
+	ELSE
+		RAISE EXCEPTION 'unknown comparator "%"', comparator.cmp
+		USING ERRCODE = 'invalid_parameter_value',
+			HINT = 'Comparators are > >= < <= = <>, or $gt $gte $lt $lte $eq $ne.';
+	END CASE;
+END $$;
+COMMENT ON FUNCTION wb.comparator(text) IS
+'W&B''s word for a comparator. Errors: invalid_parameter_value for any but > >= < <= = <> and their $ words.';
+
+CREATE FUNCTION wb.threshold_filter(name text, agg text, window_size integer, cmp text, threshold double precision)
+RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+BEGIN
+	IF name IS NULL OR name = '' THEN
+		RAISE EXCEPTION 'metric name is empty'
+		USING ERRCODE = 'invalid_parameter_value', HINT = 'Give the name under which the metric is logged.';
+	END IF;
+	IF window_size IS NULL OR window_size NOT BETWEEN 1 AND 10000 THEN
+		RAISE EXCEPTION 'window_size % of metric "%" is out of range', window_size, name
+		USING ERRCODE = 'invalid_parameter_value', HINT = 'A window holds 1 to 10000 values.';
+	END IF;
+	IF cmp <> '$isnan' AND (threshold IS NULL OR threshold IN ('NaN', 'Infinity', '-Infinity')) THEN
+		RAISE EXCEPTION 'threshold % of metric "%" is not a finite number', threshold, name
+		USING ERRCODE = 'invalid_parameter_value', HINT = 'To ask for NaN, use wb.is_nan(name).';
+	END IF;
+	RETURN jsonb_build_object('threshold_filter', jsonb_build_object('name', name, 'agg_op', agg,
+		'window_size', window_size, 'cmp_op', cmp, 'threshold', threshold));
+END $$;
+COMMENT ON FUNCTION wb.threshold_filter(text, text, integer, text, double precision) IS
+'A metric condition in W&B''s form. Arguments: metric; AVERAGE, MIN, MAX or null; values in the window, 1 to 10000; '
+'comparator; threshold, a finite number. Errors: invalid_parameter_value, naming the value. W&B: MetricThresholdFilter.';
+
+CREATE FUNCTION wb.metric(name text, cmp text, threshold double precision) RETURNS jsonb
+LANGUAGE sql IMMUTABLE
+RETURN wb.threshold_filter(name, NULL, 1, wb.comparator(cmp), threshold);
+COMMENT ON FUNCTION wb.metric(text, text, double precision) IS
+'The last value of a metric compares so to a threshold. Arguments: metric; one of > >= < <= = <>; a finite number. NaN compares '
+'to nothing, except that it is <> everything. Errors: invalid_parameter_value. W&B: RunEvent.metric(name) > threshold.';
+
+CREATE FUNCTION wb.avg(name text, cmp text, threshold double precision, window_size integer = 5) RETURNS jsonb
+LANGUAGE sql IMMUTABLE
+RETURN wb.threshold_filter(name, 'AVERAGE', window_size, wb.comparator(cmp), threshold);
+COMMENT ON FUNCTION wb.avg(text, text, double precision, integer) IS
+'The average of the last window_size values (1 to 10000) of a metric compares so to a threshold; not before there are that '
+'many. Errors: invalid_parameter_value. W&B: RunEvent.metric(name).avg(window).';
+
+CREATE FUNCTION wb.min(name text, cmp text, threshold double precision, window_size integer = 5) RETURNS jsonb
+LANGUAGE sql IMMUTABLE
+RETURN wb.threshold_filter(name, 'MIN', window_size, wb.comparator(cmp), threshold);
+COMMENT ON FUNCTION wb.min(text, text, double precision, integer) IS
+'The minimum of the last window_size values (1 to 10000) of a metric compares so to a threshold; not before there are that '
+'many. Errors: invalid_parameter_value. W&B: RunEvent.metric(name).min(window).';
+
+CREATE FUNCTION wb.max(name text, cmp text, threshold double precision, window_size integer = 5) RETURNS jsonb
+LANGUAGE sql IMMUTABLE
+RETURN wb.threshold_filter(name, 'MAX', window_size, wb.comparator(cmp), threshold);
+COMMENT ON FUNCTION wb.max(text, text, double precision, integer) IS
+'The maximum of the last window_size values (1 to 10000) of a metric compares so to a threshold; not before there are that '
+'many. Errors: invalid_parameter_value. W&B: RunEvent.metric(name).max(window).';
+
+CREATE FUNCTION wb.is_nan(name text) RETURNS jsonb
+LANGUAGE sql IMMUTABLE
+RETURN wb.threshold_filter(name, NULL, 1, '$isnan', NULL);
+COMMENT ON FUNCTION wb.is_nan(text) IS
+'The last value of a metric is NaN. Errors: invalid_parameter_value for an empty name. W&B has no word for it: the comparator '
+'"$isnan" is ours.';
+
+--
+-- Filters
+--
+CREATE FUNCTION wb.where_value(field text, cmp text, value jsonb) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	word text := CASE where_value.cmp
+		WHEN '~' THEN '$regex' WHEN 'in' THEN '$in' WHEN 'not in' THEN '$nin' WHEN 'contains' THEN '$contains'
+		WHEN 'exists' THEN '$exists' WHEN '$regex' THEN '$regex' WHEN '$in' THEN '$in' WHEN '$nin' THEN '$nin'
+		WHEN '$contains' THEN '$contains' WHEN '$exists' THEN '$exists'
+		ELSE wb.comparator(where_value.cmp) END;
+BEGIN
+	RETURN jsonb_build_object(where_value.field, jsonb_build_object(word, where_value.value));
+END $$;
+COMMENT ON FUNCTION wb.where_value(text, text, jsonb) IS
+'A condition on a field in W&B''s form. What fields and values are allowed is checked with the automation.';
+
+CREATE FUNCTION wb."where"(field text, cmp text, value text) RETURNS jsonb
+LANGUAGE sql IMMUTABLE RETURN wb.where_value(field, cmp, to_jsonb(value));
+COMMENT ON FUNCTION wb."where"(text, text, text) IS
+'A condition on a field of a run (display_name, username) or of an alias event (alias). cmp: > >= < <= = <>, ~ for a regular '
+'expression, contains. Errors: invalid_parameter_value for another comparator. W&B: RunEvent.name.matches_regex() and its like.';
+
+CREATE FUNCTION wb."where"(field text, cmp text, value numeric) RETURNS jsonb
+LANGUAGE sql IMMUTABLE RETURN wb.where_value(field, cmp, to_jsonb(value));
+COMMENT ON FUNCTION wb."where"(text, text, numeric) IS 'As wb.where(field, cmp, text), for a number.';
+
+CREATE FUNCTION wb."where"(field text, cmp text, value boolean) RETURNS jsonb
+LANGUAGE sql IMMUTABLE RETURN wb.where_value(field, cmp, to_jsonb(value));
+COMMENT ON FUNCTION wb."where"(text, text, boolean) IS
+'As wb.where(field, cmp, text), for true and false; cmp exists asks whether the field has a value.';
+
+CREATE FUNCTION wb."where"(field text, cmp text, value text[]) RETURNS jsonb
+LANGUAGE sql IMMUTABLE RETURN wb.where_value(field, cmp, to_jsonb(value));
+COMMENT ON FUNCTION wb."where"(text, text, text[]) IS 'As wb.where(field, cmp, text), for a list with in or not in.';
+
+CREATE FUNCTION wb.all_of(VARIADIC conditions jsonb[]) RETURNS jsonb
+LANGUAGE sql IMMUTABLE RETURN jsonb_build_object('$and', to_jsonb(conditions));
+COMMENT ON FUNCTION wb.all_of(jsonb[]) IS 'Every condition holds. W&B: And.';
+
+CREATE FUNCTION wb.any_of(VARIADIC conditions jsonb[]) RETURNS jsonb
+LANGUAGE sql IMMUTABLE RETURN jsonb_build_object('$or', to_jsonb(conditions));
+COMMENT ON FUNCTION wb.any_of(jsonb[]) IS 'One condition or more hold. W&B: Or.';
+
+CREATE FUNCTION wb.none_of(VARIADIC conditions jsonb[]) RETURNS jsonb
+LANGUAGE sql IMMUTABLE RETURN jsonb_build_object('$nor', to_jsonb(conditions));
+COMMENT ON FUNCTION wb.none_of(jsonb[]) IS 'No condition holds. W&B: Nor.';
+
+--
+-- Events
+--
+CREATE FUNCTION wb.event(scope jsonb, event_type text, event_filter jsonb) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	IF event.scope->>'scope_type' IS NULL OR event.scope->>'scope_id' IS NULL THEN
+		RAISE EXCEPTION '% is no scope', coalesce(event.scope::text, 'null')
+		USING ERRCODE = 'invalid_parameter_value',
+			HINT = 'Make one with wb.project(entity, name) or wb.collection(scope, name).';
+	END IF;
+	RETURN event.scope || jsonb_build_object('event_type', event.event_type, 'event_filter', event.event_filter);
+END $$;
+COMMENT ON FUNCTION wb.event(jsonb, text, jsonb) IS
+'An event for wb.create_automation, from its parts. Errors: invalid_parameter_value where scope is not one.';
+
+-- W&B wants run filters as JSON text, always with $and at the top.
+CREATE FUNCTION wb.run_filter_text(run_filter jsonb) RETURNS text
+LANGUAGE sql IMMUTABLE
+RETURN CASE WHEN run_filter IS NULL THEN '{"$and": []}'
+	WHEN run_filter ? '$and' AND (SELECT count(*) = 1 FROM jsonb_object_keys(run_filter)) THEN run_filter::text
+	ELSE jsonb_build_object('$and', jsonb_build_array(run_filter))::text END;
+COMMENT ON FUNCTION wb.run_filter_text(jsonb) IS 'A run filter as W&B keeps it: JSON text, with $and at the top.';
+
+CREATE FUNCTION wb.on_run_metric(scope jsonb, metric jsonb, run_filter jsonb = NULL) RETURNS jsonb
+LANGUAGE sql IMMUTABLE
+RETURN wb.event(scope, 'RUN_METRIC', jsonb_build_object('run_filter', wb.run_filter_text(run_filter),
+	'run_metric_filter', metric, 'metric_filter', NULL));
+COMMENT ON FUNCTION wb.on_run_metric(jsonb, jsonb, jsonb) IS
+'A metric of a run in the scope meets a condition. Arguments: wb.project(); wb.metric(), wb.avg(), wb.min(), wb.max() or '
+'wb.is_nan(); conditions on the run, if any. Errors: invalid_parameter_value. W&B: OnRunMetric.';
+
+CREATE FUNCTION wb.on_run_state(scope jsonb, states text[], run_filter jsonb = NULL) RETURNS jsonb
+LANGUAGE sql IMMUTABLE
+RETURN wb.event(scope, 'RUN_STATE', jsonb_build_object('run_filter', wb.run_filter_text(run_filter),
+	'run_state_filter', jsonb_build_object('states',
+		(SELECT coalesce(jsonb_agg(DISTINCT upper(s) ORDER BY upper(s)), '[]') FROM unnest(states) s))));
+COMMENT ON FUNCTION wb.on_run_state(jsonb, text[], jsonb) IS
+'A run in the scope changes to one of these states: running, finished, failed; a crash counts as failed. Arguments: '
+'wb.project(); the states; conditions on the run, if any. Errors: invalid_parameter_value. W&B: OnRunState.';
+
+CREATE FUNCTION wb.on_add_artifact_alias(scope jsonb, filter jsonb = NULL) RETURNS jsonb
+LANGUAGE sql IMMUTABLE
+RETURN wb.event(scope, 'ADD_ARTIFACT_ALIAS', jsonb_build_object('$or', jsonb_build_array(jsonb_build_object('$and',
+	CASE WHEN filter IS NULL THEN jsonb_build_array() ELSE jsonb_build_array(filter) END))));
+COMMENT ON FUNCTION wb.on_add_artifact_alias(jsonb, jsonb) IS
+'A version in the scope gets an alias. Arguments: wb.project() or wb.collection(); conditions on the alias, if any. Errors: '
+'invalid_parameter_value. W&B: OnAddArtifactAlias.';
+
+--
+-- Actions
+--
+CREATE FUNCTION wb.send_notification(integration bigint, title text = '', message text = '', severity text = 'INFO')
+RETURNS jsonb
+LANGUAGE sql IMMUTABLE
+RETURN jsonb_build_object('action_type', 'NOTIFICATION', 'action_config', jsonb_build_object('notificationActionInput',
+	jsonb_build_object('integrationID', integration, 'title', coalesce(title, ''), 'message', coalesce(message, ''),
+		'severity', upper(btrim(coalesce(severity, 'INFO'))))));
+COMMENT ON FUNCTION wb.send_notification(bigint, text, text, text) IS
+'Sends a Slack message. Arguments: wb.slack_integration(); a title and a text, with variables like ${run_name}; INFO, WARN or '
+'ERROR. What is wrong with them is said by wb.create_automation. W&B: SendNotification.';
+
+CREATE FUNCTION wb.send_webhook(integration bigint, payload jsonb = NULL) RETURNS jsonb
+LANGUAGE sql IMMUTABLE
+RETURN jsonb_build_object('action_type', 'GENERIC_WEBHOOK', 'action_config', jsonb_build_object('genericWebhookActionInput',
+	jsonb_build_object('integrationID', integration) ||
+	CASE WHEN payload IS NULL THEN '{}' ELSE jsonb_build_object('requestPayload', payload::text) END));
+COMMENT ON FUNCTION wb.send_webhook(bigint, jsonb) IS
+'Posts to a webhook. Arguments: wb.webhook_integration(); the body, a JSON object whose strings may hold variables like '
+'${run_name}; absent: {}. What is wrong with them is said by wb.create_automation. W&B: SendWebhook.';
+
+CREATE FUNCTION wb.do_nothing() RETURNS jsonb
+LANGUAGE sql IMMUTABLE
+RETURN '{"action_type": "NO_OP", "action_config": {"noOpActionInput": {"noOp": true}}}'::jsonb;
+COMMENT ON FUNCTION wb.do_nothing() IS
+'Does nothing but leave an execution in history, to try an automation out. W&B: DoNothing.';
+
+--
+-- Automations
+--
+CREATE FUNCTION wb.create_automation(name text, event jsonb, action jsonb, description text = NULL, enabled boolean = true,
+	cooldown interval = NULL, once_per text = 'run', fetch_existing boolean = false) RETURNS bigint
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	made bigint;
+	a ALIAS FOR create_automation.action;
+	e ALIAS FOR create_automation.event;
+BEGIN
+	PERFORM wb.require_setup();
+	SELECT t.id INTO made FROM wb.automations t
+	WHERE t.scope_type = e->>'scope_type' AND t.scope_id = (e->>'scope_id')::bigint AND t.name = create_automation.name;
+	IF made IS NOT NULL AND create_automation.fetch_existing THEN
+		RETURN made;
+	END IF;
+	IF made IS NOT NULL THEN
+		RAISE EXCEPTION 'automation "%" exists in this scope', create_automation.name
+		USING ERRCODE = 'unique_violation',
+			HINT = 'Choose another name, or fetch_existing => true to get the one that exists.';
+	END IF;
+
+	INSERT INTO wb.automations (name, description, enabled, scope_type, scope_id, event_type, event_filter, action_type,
+		action_config, cooldown, once_per)
+	VALUES (create_automation.name, create_automation.description, create_automation.enabled, e->>'scope_type',
+		(e->>'scope_id')::bigint, e->>'event_type', e->'event_filter', a->>'action_type', a->'action_config',
+		create_automation.cooldown, create_automation.once_per)
+	RETURNING id INTO made;
+
+	IF jsonb_array_length(e #> '{event_filter,run_state_filter,states}') > 1 AND create_automation.once_per = 'run' THEN
+		RAISE NOTICE 'automation "%" fires once per run and cooldown: after one of its states it is silent for the others',
+			create_automation.name
+		USING HINT = 'With once_per => ''run_state'' each state counts apart.';
+	END IF;
+	PERFORM wb.warn_without_worker();
+	RETURN made;
+END $$;
+COMMENT ON FUNCTION wb.create_automation(text, jsonb, jsonb, text, boolean, interval, text, boolean) IS
+'Makes an automation and returns its id. Arguments: a name of 1 to 255 characters, unique in the scope; wb.on_...(); wb.send_...() or '
+'wb.do_nothing(); a description; whether it is switched on; the least time between two firings on one run, absent: 24 hours for '
+'run events and none for artifact events; run or run_state, what the cooldown counts by; whether one of that name is returned as '
+'it is. Errors: unique_violation for a name that exists, invalid_parameter_value and foreign_key_violation naming what cannot work. '
+'Warns where no worker would deliver. W&B: Api.create_automation.';
+
+CREATE FUNCTION wb.automation(name text, entity text = NULL) RETURNS bigint
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	found bigint[];
+BEGIN
+	PERFORM wb.require_setup();
+	SELECT array_agg(t.id) INTO found FROM wb.automations t
+	LEFT JOIN wb.collections c ON t.scope_type = 'ARTIFACT_COLLECTION' AND c.id = t.scope_id
+	JOIN wb.projects p ON p.id = CASE t.scope_type WHEN 'PROJECT' THEN t.scope_id ELSE c.project_id END
+	JOIN wb.entities n ON n.id = p.entity_id
+	WHERE t.name = automation.name AND (automation.entity IS NULL OR n.name = automation.entity);
+	IF found IS NULL THEN
+		RAISE EXCEPTION 'automation "%" does not exist', automation.name USING ERRCODE = 'undefined_object';
+	ELSIF cardinality(found) > 1 THEN
+		RAISE EXCEPTION '% automations are called "%"', cardinality(found), automation.name
+		USING ERRCODE = 'cardinality_violation', HINT = 'Name the entity too, or look the id up in wb.automations.';
+	END IF;
+	RETURN found[1];
+END $$;
+COMMENT ON FUNCTION wb.automation(text, text) IS
+'Id of the automation of this name. Errors: undefined_object where there is none, cardinality_violation where there are more. '
+'W&B: Api.automation.';
+
+CREATE FUNCTION wb.set_enabled(id bigint, enabled boolean) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	PERFORM wb.require_setup();
+	UPDATE wb.automations t SET enabled = set_enabled.enabled WHERE t.id = set_enabled.id;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'automation % does not exist', set_enabled.id USING ERRCODE = 'undefined_object';
+	END IF;
+END $$;
+COMMENT ON FUNCTION wb.set_enabled(bigint, boolean) IS
+'Switches an automation on or off. Errors: undefined_object for an unknown one.';
+
+CREATE FUNCTION wb.enable_automation(id bigint) RETURNS void
+LANGUAGE sql RETURN wb.set_enabled(id, true);
+COMMENT ON FUNCTION wb.enable_automation(bigint) IS
+'Switches an automation on: rows written from now on are judged. Errors: undefined_object for an unknown one.';
+
+CREATE FUNCTION wb.disable_automation(id bigint) RETURNS void
+LANGUAGE sql RETURN wb.set_enabled(id, false);
+COMMENT ON FUNCTION wb.disable_automation(bigint) IS
+'Switches an automation off; what is in the queue is still sent. Errors: undefined_object for an unknown one.';
+
+CREATE FUNCTION wb.delete_automation(id bigint) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	PERFORM wb.require_setup();
+	DELETE FROM wb.automations t WHERE t.id = delete_automation.id;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'automation % does not exist', delete_automation.id USING ERRCODE = 'undefined_object';
+	END IF;
+END $$;
+COMMENT ON FUNCTION wb.delete_automation(bigint) IS
+'Deletes an automation. Its history stays, and what is in the queue is still sent. Errors: undefined_object for an unknown one.';

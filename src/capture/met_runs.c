@@ -1,0 +1,156 @@
+/*-------------------------------------------------------------------------
+ *
+ * met_runs.c
+ *		Lets nearly every metric row pass without queueing a trigger.
+ *
+ * wb.watched(run_id, name) stands in the WHEN clause of the trigger on
+ * wb.run_metrics, which PostgreSQL asks before it queues a row: one or two
+ * hash probes, no trigger queue memory for rows that no rule looks at.  It is
+ * true for a metric with a rule, and once for each run that this backend has
+ * not met, so that the trigger can check that the run exists; there is no
+ * foreign key, which would cost several times as much as everything here.
+ *
+ * A run is met as soon as its first row is queued.  If that row's transaction
+ * or savepoint then aborts, its trigger may never have run, so any abort makes
+ * us forget all runs; so does any message about wb.runs, such as a deletion's.
+ *
+ * IDENTIFICATION
+ *		src/capture/met_runs.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "capture/capture.h"
+#include "common/hashfn.h"
+#include "decide/decide.h"
+#include "storage/proc.h"
+#include "support/compat.h"
+#include "support/relation.h"
+#include "support/setting.h"
+#include "utils/inval.h"
+#include "utils/memutils.h"
+
+/* More runs than this in one backend are forgotten and met again. */
+#define MET_RUNS_MAX	65536
+
+typedef struct MetRun
+{
+	int64		run_id;
+	char		status;			/* simplehash's own */
+} MetRun;
+
+#define SH_PREFIX met
+#define SH_ELEMENT_TYPE MetRun
+#define SH_KEY_TYPE int64
+#define SH_KEY run_id
+#define SH_HASH_KEY(tb, k) murmurhash32((uint32) (k) ^ (uint32) ((uint64) (k) >> 32))
+#define SH_EQUAL(tb, a, b) ((a) == (b))
+#define SH_SCOPE static inline
+#define SH_DECLARE
+#define SH_DEFINE
+#include "lib/simplehash.h"
+
+static met_hash *met_runs = NULL;
+static bool has_met = false;
+static bool must_forget = false;
+static int64 last_run_id = 0;
+
+WB_FUNCTION_INFO_V1(wb_sql_watched);
+
+/* Only marks: the table may be in use by the code that was interrupted. */
+static void
+forget_on_message(Datum argument, Oid relation)
+{
+	if (!OidIsValid(relation) ||
+		relation == wb_relation_known_oid(WB_TABLE_RUNS))
+		must_forget = true;
+}
+
+static void
+forget_on_abort(XactEvent event, void *argument)
+{
+	if (event == XACT_EVENT_ABORT)
+		must_forget = true;
+}
+
+static void
+forget_on_subabort(SubXactEvent event, SubTransactionId own,
+				   SubTransactionId parent, void *argument)
+{
+	if (event == SUBXACT_EVENT_ABORT_SUB)
+		must_forget = true;
+}
+
+/* Called once, from _PG_init. */
+void
+wb_met_runs_register_callbacks(void)
+{
+	CacheRegisterRelcacheCallback(forget_on_message, (Datum) 0);
+	RegisterXactCallback(forget_on_abort, NULL);
+	RegisterSubXactCallback(forget_on_subabort, NULL);
+}
+
+static void
+forget_runs(void)
+{
+	if (met_runs == NULL)
+		met_runs = met_create(CacheMemoryContext, 256, NULL);
+	else
+		met_reset(met_runs);
+	has_met = false;
+	must_forget = false;
+}
+
+/* Meet a run; false where it was met before. */
+bool
+wb_met_runs_add(int64 run_id)
+{
+	bool		is_found;
+
+	if (met_runs == NULL || must_forget || met_runs->members >= MET_RUNS_MAX)
+		forget_runs();
+	else if (has_met && run_id == last_run_id)
+		return false;
+	met_insert(met_runs, run_id, &is_found);
+	last_run_id = run_id;
+	has_met = true;
+	return !is_found;
+}
+
+/*
+ * Read messages from other backends when a new command starts.  The server
+ * itself does so only when it takes a lock for the first time, which a
+ * transaction that goes on writing to one table no longer does.
+ */
+static void
+read_messages(void)
+{
+	static LocalTransactionId last_transaction = InvalidLocalTransactionId;
+	static CommandId last_command = InvalidCommandId;
+	CommandId	command = GetCurrentCommandId(false);
+	LocalTransactionId transaction = wb_local_transaction_id();
+
+	if (command == last_command && transaction == last_transaction)
+		return;
+	last_command = command;
+	last_transaction = transaction;
+	AcceptInvalidationMessages();
+}
+
+/* wb.watched(run_id bigint, name text) returns boolean */
+Datum
+wb_sql_watched(PG_FUNCTION_ARGS)
+{
+	int64		run_id = PG_GETARG_INT64(0);
+	text	   *name = PG_GETARG_TEXT_PP(1);
+
+	if (!wb_setting_capture)
+		PG_RETURN_BOOL(false);
+	read_messages();
+	if (wb_met_runs_add(run_id))
+		PG_RETURN_BOOL(true);
+	PG_RETURN_BOOL(wb_rules_watch_metric(VARDATA_ANY(name),
+										 VARSIZE_ANY_EXHDR(name)));
+}

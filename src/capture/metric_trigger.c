@@ -1,0 +1,306 @@
+/*-------------------------------------------------------------------------
+ *
+ * metric_trigger.c
+ *		A metric row was written: judge it.
+ *
+ * All that is kept between the rows of a statement hangs on the trigger's
+ * fn_extra, which the executor frees with the statement: the run, the rules
+ * that match it, and the series (see series.c).  A statement inside another
+ * one's trigger has an fn_extra of its own, so neither sees the other's state.
+ * Rules are those of the moment when the statement's first row of a series is
+ * judged.
+ *
+ * An UPDATE that moves a point to another run, name or step is judged on the
+ * table as the whole statement leaves it, because what it takes away from a
+ * series is more than the series can follow.
+ *
+ * IDENTIFICATION
+ *		src/capture/metric_trigger.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "capture/capture.h"
+#include "common/hashfn.h"
+#include "decide/decide.h"
+#include "deliver/deliver.h"
+#include "support/clock.h"
+#include "support/compat.h"
+#include "support/relation.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+/* One metric of one run, within one statement. */
+typedef struct SeriesKey
+{
+	int64		run_id;
+	const char *name;
+} SeriesKey;
+
+/* An automation, and until when it has nothing new to say about this run. */
+typedef struct Candidate
+{
+	const WbAutomation *automation;
+	TimestampTz quiet_until;
+} Candidate;
+
+typedef struct SeriesEntry
+{
+	SeriesKey	key;
+	char		status;			/* simplehash's own */
+	bool		is_loaded;
+	WbEvent		event;			/* what all rows of the series share */
+	List	   *candidates;		/* of Candidate * */
+	WbSeries	series;
+} SeriesEntry;
+
+static inline uint32
+hash_series(SeriesKey key)
+{
+	return hash_combine(murmurhash32((uint32) key.run_id),
+						hash_bytes((const unsigned char *) key.name,
+								   strlen(key.name)));
+}
+
+#define SH_PREFIX series
+#define SH_ELEMENT_TYPE SeriesEntry
+#define SH_KEY_TYPE SeriesKey
+#define SH_KEY key
+#define SH_HASH_KEY(tb, k) hash_series(k)
+#define SH_EQUAL(tb, a, b) ((a).run_id == (b).run_id && strcmp((a).name, (b).name) == 0)
+#define SH_SCOPE static inline
+#define SH_DECLARE
+#define SH_DEFINE
+#include "lib/simplehash.h"
+
+/* What the trigger remembers while one statement is judged. */
+typedef struct StatementState
+{
+	MemoryContext context;		/* the statement's */
+	MemoryContext row_context;	/* reset after each row */
+	WbSeriesSource source;
+	AttrNumber	run_id;
+	AttrNumber	name;
+	series_hash *entries;
+} StatementState;
+
+typedef struct MetricRow
+{
+	int64		run_id;
+	char	   *name;
+	int64		step;
+	float8		value;
+} MetricRow;
+
+WB_FUNCTION_INFO_V1(wb_sql_capture_run_metric);
+
+static MetricRow
+read_row(const StatementState *state, Relation table, HeapTuple tuple)
+{
+	TupleDesc	columns = RelationGetDescr(table);
+	bool		is_null;
+	MetricRow	row;
+
+	row.run_id = DatumGetInt64(heap_getattr(tuple, state->run_id, columns,
+											&is_null));
+	row.name = TextDatumGetCString(heap_getattr(tuple, state->name, columns,
+												&is_null));
+	row.step = DatumGetInt64(heap_getattr(tuple, state->source.step, columns,
+										  &is_null));
+	row.value = DatumGetFloat8(heap_getattr(tuple, state->source.value, columns,
+											&is_null));
+	return row;
+}
+
+/*
+ * The command that wrote a row.  A table access method without heap headers
+ * does not tell; then it is the current one.
+ */
+static CommandId
+command_of(HeapTuple tuple)
+{
+	if (TransactionIdIsValid(HeapTupleHeaderGetRawXmin(tuple->t_data)) &&
+		TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(tuple->t_data)))
+		return HeapTupleHeaderGetCmin(tuple->t_data);
+	return GetCurrentCommandId(false);
+}
+
+/* The state of the statement, made at its first row. */
+static StatementState *
+find_state(FunctionCallInfo fcinfo, Relation table, HeapTuple tuple)
+{
+	MemoryContext context = fcinfo->flinfo->fn_mcxt;
+	StatementState *state = fcinfo->flinfo->fn_extra;
+
+	if (state != NULL)
+		return state;
+	state = MemoryContextAllocZero(context, sizeof(StatementState));
+	state->context = context;
+	state->row_context = AllocSetContextCreate(context, "wb metric row",
+											   ALLOCSET_SMALL_SIZES);
+	state->run_id = wb_relation_attribute(table, "run_id");
+	state->name = wb_relation_attribute(table, "name");
+	state->source.table = table;
+	state->source.step = wb_relation_attribute(table, "step");
+	state->source.value = wb_relation_attribute(table, "value");
+	state->source.index_oid = wb_relation_index(table, "run_id", "name",
+												"step");
+	state->source.before = command_of(tuple);
+	state->entries = series_create(context, 16, NULL);
+	fcinfo->flinfo->fn_extra = state;
+	return state;
+}
+
+/* Find the rules on a series, and the largest window among them. */
+static int
+find_candidates(SeriesEntry *entry)
+{
+	int			capacity = 0;
+	ListCell   *cell;
+	List	   *found;
+
+	entry->candidates = NIL;
+	found = wb_judge_find_candidates(&entry->event);
+	foreach(cell, found)
+	{
+		Candidate  *candidate = palloc(sizeof(Candidate));
+
+		candidate->automation = lfirst(cell);
+		candidate->quiet_until = DT_NOBEGIN;
+		entry->candidates = lappend(entry->candidates, candidate);
+		if (candidate->automation->rule)
+			capacity = Max(capacity, candidate->automation->rule->window_size);
+	}
+	return capacity;
+}
+
+/*
+ * The entry of a row's series.  Raises foreign_key_violation where the run
+ * does not exist: this is the check that a foreign key would make.
+ */
+static SeriesEntry *
+find_entry(StatementState *state, const MetricRow *row)
+{
+	SeriesKey	key = {row->run_id, row->name};
+	bool		is_found;
+	SeriesEntry *entry = series_insert(state->entries, key, &is_found);
+	MemoryContext before;
+	int			capacity;
+
+	if (is_found)
+		return entry;
+	before = MemoryContextSwitchTo(state->context);
+	entry->key.name = pstrdup(row->name);
+	entry->is_loaded = false;
+	entry->event = (WbEvent)
+	{
+		.type = WB_EVENT_RUN_METRIC,
+			.metric_name = entry->key.name
+	};
+	if (!wb_run_read(row->run_id, &entry->event))
+		ereport(ERROR,
+				(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
+				 errmsg("run " INT64_FORMAT " does not exist", row->run_id),
+				 errhint("Make it with wb.start_run(), or by INSERT into wb.runs.")));
+
+	capacity = find_candidates(entry);
+	if (capacity > 0)
+	{
+		wb_series_load(&entry->series, capacity, &state->source,
+					   row->run_id, row->name);
+		entry->is_loaded = true;
+	}
+	MemoryContextSwitchTo(before);
+	return entry;
+}
+
+/* Judge one row against every rule on its series. */
+static void
+judge_row(SeriesEntry *entry, const MetricRow *row)
+{
+	ListCell   *cell;
+	int			position = -1;
+
+	if (entry->is_loaded)
+		position = wb_series_put(&entry->series, row->step, row->value);
+	entry->event.step = row->step;
+
+	foreach(cell, entry->candidates)
+	{
+		Candidate  *candidate = lfirst(cell);
+		const WbAutomation *automation = candidate->automation;
+		WbVerdict	verdict = {.automation = automation, .event = &entry->event};
+
+		if (automation->broken == NULL &&
+			!wb_judge_metric(automation, &entry->event, &entry->series,
+							 position, &verdict))
+			continue;
+		if (candidate->quiet_until > wb_clock_now())
+			continue;
+		if (automation->broken != NULL)
+			candidate->quiet_until = wb_deliver_fire_broken(&verdict);
+		else
+		{
+			wb_sentence_describe(&verdict);
+			candidate->quiet_until = wb_deliver_fire(&verdict);
+		}
+	}
+}
+
+/* Did an UPDATE leave the row's place in its series, and change its value? */
+static bool
+is_same_place(const MetricRow *old_row, const MetricRow *new_row)
+{
+	return old_row->run_id == new_row->run_id &&
+		old_row->step == new_row->step &&
+		strcmp(old_row->name, new_row->name) == 0;
+}
+
+/* wb.capture_run_metric() returns trigger */
+Datum
+wb_sql_capture_run_metric(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = wb_trigger_check(fcinfo, "wb.capture_run_metric",
+											TRIGGER_EVENT_UPDATE);
+	StatementState *state;
+	MemoryContext before;
+	MetricRow	row;
+	SeriesEntry *entry;
+
+	if (trigger == NULL)
+		return PointerGetDatum(NULL);
+
+	state = find_state(fcinfo, trigger->tg_relation,
+					   wb_trigger_new_row(trigger));
+	before = MemoryContextSwitchTo(state->row_context);
+	row = read_row(state, trigger->tg_relation, wb_trigger_new_row(trigger));
+
+	if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event))
+	{
+		MetricRow	old_row = read_row(state, trigger->tg_relation,
+									   trigger->tg_trigtuple);
+
+		if (is_same_place(&old_row, &row))
+		{
+			/* the same value again is no news, NaN included */
+			if (memcmp(&old_row.value, &row.value, sizeof(float8)) == 0)
+				goto done;
+		}
+		else if (state->source.before != WB_ALL_COMMANDS)
+		{
+			state->source.before = WB_ALL_COMMANDS;
+			state->entries = series_create(state->context, 16, NULL);
+		}
+	}
+
+	entry = find_entry(state, &row);
+	judge_row(entry, &row);
+
+done:
+	MemoryContextSwitchTo(before);
+	MemoryContextReset(state->row_context);
+	return PointerGetDatum(NULL);
+}

@@ -1,0 +1,114 @@
+/*-------------------------------------------------------------------------
+ *
+ * trigger.c
+ *		What all capture triggers have in common.
+ *
+ * Rows of a table make automations fire only if the table belongs to whoever
+ * owns the history.  Otherwise anybody could forge events from a table of
+ * their own.
+ *
+ * IDENTIFICATION
+ *		src/capture/trigger.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "capture/capture.h"
+#include "decide/decide.h"
+#include "deliver/deliver.h"
+#include "support/relation.h"
+#include "support/setting.h"
+#include "utils/builtins.h"
+#include "utils/rel.h"
+
+/*
+ * Make sure that a function runs as an AFTER ROW trigger on a table of ours,
+ * and return how it was called.  "allowed" is TRIGGER_EVENT_INSERT, or
+ * TRIGGER_EVENT_UPDATE for a function that serves inserts and updates.
+ * Returns NULL where there is nothing to capture.
+ */
+TriggerData *
+wb_trigger_check(FunctionCallInfo fcinfo, const char *name,
+				 TriggerEvent allowed)
+{
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+
+	if (!CALLED_AS_TRIGGER(fcinfo) ||
+		!TRIGGER_FIRED_AFTER(trigger->tg_event) ||
+		!TRIGGER_FIRED_FOR_ROW(trigger->tg_event) ||
+		(!TRIGGER_FIRED_BY_INSERT(trigger->tg_event) &&
+		 !(allowed == TRIGGER_EVENT_UPDATE &&
+		   TRIGGER_FIRED_BY_UPDATE(trigger->tg_event))))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function \"%s\" must be fired after a row change",
+						name)));
+	if (!wb_setting_capture)
+		return NULL;
+	if (!wb_relation_is_ours(trigger->tg_relation))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("table \"%s\" cannot make automations fire",
+						RelationGetRelationName(trigger->tg_relation)),
+				 errdetail("Its owner is not the owner of wb.executions.")));
+	return trigger;
+}
+
+/* The row as it is now. */
+HeapTuple
+wb_trigger_new_row(const TriggerData *trigger)
+{
+	return TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ?
+		trigger->tg_newtuple : trigger->tg_trigtuple;
+}
+
+/* A text column of a row, or NULL. */
+char *
+wb_trigger_text(const TriggerData *trigger, HeapTuple row, const char *column)
+{
+	bool		is_null;
+	Datum		value = heap_getattr(row,
+									 wb_relation_attribute(trigger->tg_relation,
+														   column),
+									 RelationGetDescr(trigger->tg_relation),
+									 &is_null);
+
+	return is_null ? NULL : TextDatumGetCString(value);
+}
+
+/* A bigint column of a row, or WB_NO_ID. */
+int64
+wb_trigger_id(const TriggerData *trigger, HeapTuple row, const char *column)
+{
+	bool		is_null;
+	Datum		value = heap_getattr(row,
+									 wb_relation_attribute(trigger->tg_relation,
+														   column),
+									 RelationGetDescr(trigger->tg_relation),
+									 &is_null);
+
+	return is_null ? WB_NO_ID : DatumGetInt64(value);
+}
+
+/* Judge an event that is no metric, and fire what it makes fire. */
+void
+wb_trigger_judge(const WbEvent *event)
+{
+	ListCell   *cell;
+	List	   *candidates = wb_judge_find_candidates(event);
+
+	foreach(cell, candidates)
+	{
+		WbAutomation *automation = lfirst(cell);
+		WbVerdict	verdict = {.automation = automation, .event = event};
+
+		if (automation->broken != NULL)
+			wb_deliver_fire_broken(&verdict);
+		else if (wb_judge_event(automation, event, &verdict))
+		{
+			wb_sentence_describe(&verdict);
+			wb_deliver_fire(&verdict);
+		}
+	}
+}

@@ -1,0 +1,322 @@
+/*-------------------------------------------------------------------------
+ *
+ * automation_check.c
+ *		Refuses an automation that could not work, when it is written.
+ *
+ * wb.check_automation() is the BEFORE ROW trigger of wb.automations, so a
+ * plain INSERT is checked like a call of wb.create_automation().  It parses a
+ * rule with the very code that judges it later, and fills in the columns that
+ * writers look rules up by.
+ *
+ * An UPDATE is checked only in what it changes: an automation whose
+ * integration has gone must still be possible to disable.
+ *
+ * IDENTIFICATION
+ *		src/decide/automation_check.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "commands/trigger.h"
+#include "decide/decide.h"
+#include "support/clock.h"
+#include "support/compat.h"
+#include "support/json.h"
+#include "support/relation.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/rel.h"
+
+WB_FUNCTION_INFO_V1(wb_sql_check_automation);
+
+/* A row of wb.automations, on its way into the table. */
+typedef struct Draft
+{
+	Relation	table;
+	HeapTuple	row;
+	HeapTuple	old_row;		/* NULL with INSERT */
+} Draft;
+
+static const struct
+{
+	const char *name;
+	const char *key;
+	bool		needs_integration;
+}			actions[] =
+{
+	{"NOTIFICATION", "notificationActionInput", true},
+	{"GENERIC_WEBHOOK", "genericWebhookActionInput", true},
+	{"NO_OP", "noOpActionInput", false},
+};
+
+static Datum
+read_column(const Draft *draft, HeapTuple row, const char *column,
+			bool *is_null)
+{
+	return heap_getattr(row, wb_relation_attribute(draft->table, column),
+						RelationGetDescr(draft->table), is_null);
+}
+
+/* A column that must have a value, as this comes before NOT NULL. */
+static Datum
+require_column(const Draft *draft, const char *column)
+{
+	bool		is_null;
+	Datum		value = read_column(draft, draft->row, column, &is_null);
+
+	if (is_null)
+		ereport(ERROR,
+				(errcode(ERRCODE_NOT_NULL_VIOLATION),
+				 errmsg("%s of an automation is missing", column)));
+	return value;
+}
+
+static char *
+require_text(const Draft *draft, const char *column)
+{
+	return TextDatumGetCString(require_column(draft, column));
+}
+
+static bool
+is_changed(const Draft *draft, const char *column)
+{
+	AttrNumber	number = wb_relation_attribute(draft->table, column);
+	Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(draft->table),
+												number - 1);
+	bool		old_is_null;
+	bool		new_is_null;
+	Datum		old_value;
+	Datum		new_value;
+
+	if (draft->old_row == NULL)
+		return true;
+	old_value = read_column(draft, draft->old_row, column, &old_is_null);
+	new_value = read_column(draft, draft->row, column, &new_is_null);
+	if (old_is_null || new_is_null)
+		return old_is_null != new_is_null;
+	return !datum_image_eq(old_value, new_value, attribute->attbyval,
+						   attribute->attlen);
+}
+
+static void
+refuse(const char *message, const char *hint)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("%s", message),
+			 hint ? errhint("%s", hint) : 0));
+}
+
+/* The entity that a scope belongs to; raises where there is no such scope. */
+static int64
+check_scope(const Draft *draft)
+{
+	char	   *type = require_text(draft, "scope_type");
+	int64		id = DatumGetInt64(require_column(draft, "scope_id"));
+	int64		project_id = id;
+	int64		entity_id;
+	WbScan		scan;
+
+	if (strcmp(type, "ARTIFACT_COLLECTION") == 0)
+	{
+		if (!wb_scan_row_by_id(WB_TABLE_COLLECTIONS, id, &scan))
+			ereport(ERROR,
+					(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
+					 errmsg("collection " INT64_FORMAT " does not exist", id),
+					 errhint("Name a scope with wb.collection(scope, name).")));
+		project_id = wb_scan_id(&scan, "project_id");
+		wb_scan_end(&scan);
+	}
+	else if (strcmp(type, "PROJECT") != 0)
+		refuse(psprintf("unknown scope type \"%s\"", type),
+			   "Scope types are PROJECT and ARTIFACT_COLLECTION.");
+
+	if (!wb_scan_row_by_id(WB_TABLE_PROJECTS, project_id, &scan))
+		ereport(ERROR,
+				(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
+				 errmsg("project " INT64_FORMAT " does not exist", project_id),
+				 errhint("Name a scope with wb.project(entity, name).")));
+	entity_id = wb_scan_id(&scan, "entity_id");
+	wb_scan_end(&scan);
+	return entity_id;
+}
+
+/* Parse the rule as it will be parsed to be judged. */
+static WbRule *
+check_event(const Draft *draft)
+{
+	char	   *scope_type = require_text(draft, "scope_type");
+	char	   *event_type = require_text(draft, "event_type");
+	Jsonb	   *filter = DatumGetJsonbP(require_column(draft, "event_filter"));
+	WbProblem	problem = {0};
+	WbRule	   *rule = wb_rule_parse(event_type, filter, &problem);
+
+	if (rule == NULL)
+		refuse(problem.message, problem.hint);
+	if (rule->event_type != WB_EVENT_ADD_ARTIFACT_ALIAS &&
+		strcmp(scope_type, "ARTIFACT_COLLECTION") == 0)
+		refuse(psprintf("event %s is not possible in the scope of a collection",
+						event_type),
+			   "Runs belong to projects: use wb.project(entity, name).");
+	return rule;
+}
+
+/* The integration that an action names must exist, and be the team's own. */
+static void
+check_integration(JsonbContainer *config, const char *action_type,
+				  int64 entity_id)
+{
+	int64		id;
+	WbScan		scan;
+	char	   *kind;
+	int64		owner;
+	bool		is_slack = strcmp(action_type, "NOTIFICATION") == 0;
+
+	if (!wb_json_get_integer(config, "integrationID", &id))
+		refuse(psprintf("action %s names no integrationID", action_type),
+			   "Make it with wb.send_notification(integration, ...) or wb.send_webhook(integration, ...).");
+	if (!wb_scan_row_by_id(WB_TABLE_INTEGRATIONS, id, &scan))
+		ereport(ERROR,
+				(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
+				 errmsg("integration " INT64_FORMAT " does not exist", id),
+				 errhint("Find one with wb.slack_integration(entity) or wb.webhook_integration(entity, name).")));
+	kind = wb_scan_text(&scan, "kind");
+	owner = wb_scan_id(&scan, "entity_id");
+	wb_scan_end(&scan);
+	if (is_slack != (strcmp(kind, "SLACK") == 0))
+		refuse(psprintf("integration " INT64_FORMAT " is of kind %s, which action %s cannot use",
+						id, kind, action_type), NULL);
+	if (owner != entity_id)
+		refuse(psprintf("integration " INT64_FORMAT " belongs to another team", id),
+			   "An automation uses the integrations of the team that owns its scope.");
+}
+
+static void
+check_webhook_payload(JsonbContainer *config)
+{
+	JsonbValue *payload = wb_json_get(config, "requestPayload");
+	char	   *text = wb_json_value_text(payload);
+	Jsonb	   *parsed;
+
+	if (payload == NULL || payload->type == jbvNull)
+		return;
+	if (payload->type == jbvBinary &&
+		JsonContainerIsObject(payload->val.binary.data))
+		return;
+	parsed = text ? wb_json_parse_text(text) : NULL;
+	if (parsed == NULL || !JB_ROOT_IS_OBJECT(parsed))
+		refuse("requestPayload is not a JSON object",
+			   "Give an object, or the text of one.");
+}
+
+static void
+check_notification(JsonbContainer *config)
+{
+	char	   *severity = wb_json_get_text(config, "severity");
+
+	if (severity != NULL && strcmp(severity, "INFO") != 0 &&
+		strcmp(severity, "WARN") != 0 && strcmp(severity, "ERROR") != 0)
+		refuse(psprintf("unknown severity \"%s\"", severity),
+			   "Severities are INFO, WARN and ERROR.");
+}
+
+static void
+check_action(const Draft *draft, int64 entity_id)
+{
+	char	   *type = require_text(draft, "action_type");
+	Jsonb	   *config = DatumGetJsonbP(require_column(draft, "action_config"));
+
+	for (size_t i = 0; i < lengthof(actions); i++)
+	{
+		JsonbValue *input;
+
+		if (strcmp(actions[i].name, type) != 0)
+			continue;
+		input = wb_json_get(&config->root, actions[i].key);
+		if (input == NULL || input->type != jbvBinary ||
+			JsonContainerSize(&config->root) != 1)
+			refuse(psprintf("action_config of action %s must have the one key \"%s\"",
+							type, actions[i].key), NULL);
+		if (actions[i].needs_integration)
+			check_integration(input->val.binary.data, type, entity_id);
+		check_webhook_payload(input->val.binary.data);
+		check_notification(input->val.binary.data);
+		return;
+	}
+	refuse(psprintf("unknown action type \"%s\"", type),
+		   "Action types are NOTIFICATION, GENERIC_WEBHOOK and NO_OP.");
+}
+
+/* What writers look the rule up by. */
+static HeapTuple
+fill_lookup_columns(const Draft *draft, const WbRule *rule)
+{
+	int			columns[2];
+	Datum		values[2];
+	bool		nulls[2] = {false, false};
+
+	columns[0] = wb_relation_attribute(draft->table, "event_source");
+	values[0] = CStringGetTextDatum(wb_event_source(rule->event_type));
+	columns[1] = wb_relation_attribute(draft->table, "event_key");
+	values[1] = CStringGetTextDatum(rule->metric_name ? rule->metric_name : "");
+	return heap_modify_tuple_by_cols(draft->row, RelationGetDescr(draft->table),
+									 2, columns, values, nulls);
+}
+
+static HeapTuple
+stamp_update(const Draft *draft)
+{
+	int			column = wb_relation_attribute(draft->table, "updated_at");
+	Datum		value = TimestampTzGetDatum(wb_clock_now());
+	bool		is_null = false;
+
+	return heap_modify_tuple_by_cols(draft->row, RelationGetDescr(draft->table),
+									 1, &column, &value, &is_null);
+}
+
+/* wb.check_automation() returns trigger */
+Datum
+wb_sql_check_automation(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+	Draft		draft;
+	bool		is_scope_changed;
+	bool		is_event_changed;
+
+	if (!CALLED_AS_TRIGGER(fcinfo) ||
+		!TRIGGER_FIRED_BEFORE(trigger->tg_event) ||
+		!TRIGGER_FIRED_FOR_ROW(trigger->tg_event) ||
+		TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function \"%s\" must be fired before a row is written",
+						"wb.check_automation")));
+
+	draft.table = trigger->tg_relation;
+	draft.row = trigger->tg_trigtuple;
+	draft.old_row = NULL;
+	if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event))
+	{
+		draft.row = trigger->tg_newtuple;
+		draft.old_row = trigger->tg_trigtuple;
+	}
+
+	if (require_text(&draft, "name")[0] == '\0')
+		refuse("name of an automation is empty",
+			   "A name has 1 to 255 characters.");
+	is_scope_changed = is_changed(&draft, "scope_type") ||
+		is_changed(&draft, "scope_id");
+	is_event_changed = is_scope_changed || is_changed(&draft, "event_type") ||
+		is_changed(&draft, "event_filter") ||
+		is_changed(&draft, "event_source") || is_changed(&draft, "event_key");
+	if (is_scope_changed || is_changed(&draft, "action_type") ||
+		is_changed(&draft, "action_config"))
+		check_action(&draft, check_scope(&draft));
+	if (is_event_changed)
+		draft.row = fill_lookup_columns(&draft, check_event(&draft));
+	if (draft.old_row != NULL)
+		draft.row = stamp_update(&draft);
+	return PointerGetDatum(draft.row);
+}

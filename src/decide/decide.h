@@ -1,0 +1,142 @@
+/*-------------------------------------------------------------------------
+ *
+ * decide.h
+ *		From an event to verdicts: which automations fire, and why.
+ *
+ * Nothing here raises because of an automation.  Whatever can be wrong with
+ * a rule is found when it is parsed, and is then a WbProblem: an error to
+ * whoever writes the automation, a FAILED execution to whoever comes after.
+ *
+ * IDENTIFICATION
+ *		src/decide/decide.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef WB_DECIDE_H
+#define WB_DECIDE_H
+
+#include "access/attnum.h"
+#include "utils/rel.h"
+#include "utils/snapshot.h"
+#include "wb_automations.h"
+
+#define WB_WINDOW_MAX	10000
+#define WB_PATTERN_MAX	1000
+
+/* Why something that a user wrote cannot be used. */
+typedef struct WbProblem
+{
+	char	   *message;		/* NULL: no problem */
+	char	   *hint;			/* what is allowed */
+} WbProblem;
+
+typedef enum WbAggregate
+{
+	WB_AGGREGATE_LAST,
+	WB_AGGREGATE_AVERAGE,
+	WB_AGGREGATE_MIN,
+	WB_AGGREGATE_MAX
+} WbAggregate;
+
+typedef enum WbComparison
+{
+	WB_COMPARISON_GT,
+	WB_COMPARISON_GTE,
+	WB_COMPARISON_LT,
+	WB_COMPARISON_LTE,
+	WB_COMPARISON_EQ,
+	WB_COMPARISON_NE,
+	WB_COMPARISON_IS_NAN
+} WbComparison;
+
+typedef enum WbReportedState
+{
+	WB_STATE_RUNNING = 1 << 0,
+	WB_STATE_FINISHED = 1 << 1,
+	WB_STATE_FAILED = 1 << 2
+} WbReportedState;
+
+typedef struct WbFilter WbFilter;
+
+/* What an automation waits for, parsed from event_type and event_filter. */
+typedef struct WbRule
+{
+	WbEventType event_type;
+	WbFilter   *filter;			/* NULL matches everything */
+	char	   *metric_name;
+	WbAggregate aggregate;
+	int			window_size;	/* values needed; 1 without an aggregate */
+	WbComparison comparison;
+	float8		threshold;
+	int			states;			/* set of WbReportedState */
+} WbRule;
+
+typedef struct WbPoint
+{
+	int64		step;
+	float8		value;
+} WbPoint;
+
+/*
+ * The newest points of one metric of one run, in the order of step.  See
+ * series.c for what belongs in it.
+ */
+typedef struct WbSeries
+{
+	int			capacity;		/* points wanted */
+	int			allocated;		/* room in points[], at most twice that */
+	int			start;			/* oldest point in points[] */
+	int			count;
+	WbPoint    *points;
+} WbSeries;
+
+/* Where the points of a series are stored: a table of the user's statement. */
+typedef struct WbSeriesSource
+{
+	Relation	table;
+	Oid			index_oid;		/* on (run_id, name, step) */
+	AttrNumber	step;
+	AttrNumber	value;
+	CommandId	before;			/* the statement that is being judged */
+} WbSeriesSource;
+
+/* decide/filter_parse.c, decide/filter.c */
+extern WbFilter *wb_filter_parse(JsonbContainer *document, WbEventType type,
+								 WbProblem *problem);
+extern bool wb_filter_matches(const WbFilter *filter, const WbEvent *event);
+
+/* decide/judge.c */
+extern List *wb_judge_find_candidates(const WbEvent *event);
+extern bool wb_judge_metric(const WbAutomation *automation,
+							const WbEvent *event, const WbSeries *series,
+							int position, WbVerdict *verdict);
+extern bool wb_judge_event(const WbAutomation *automation,
+						   const WbEvent *event, WbVerdict *verdict);
+
+/* decide/metric_rule.c */
+extern bool wb_metric_rule_holds(const WbRule *rule, const float8 *values,
+								 float8 *observed);
+
+/* decide/rule.c */
+extern WbRule *wb_rule_parse(const char *event_type, Jsonb *event_filter,
+							 WbProblem *problem);
+extern int	wb_rule_state_of(const char *run_state);
+extern const char *wb_rule_reported_state(const char *run_state);
+
+/* decide/rule_cache.c */
+extern bool wb_rules_watch_metric(const char *name, int length);
+extern List *wb_rules_find(WbEventType type, const char *key,
+						   WbScopeType scope_type, int64 scope_id);
+
+/* decide/sentence.c */
+extern void wb_sentence_describe(WbVerdict *verdict);
+
+/* decide/series.c */
+extern void wb_series_load(WbSeries *series, int capacity,
+						   const WbSeriesSource *source, int64 run_id,
+						   const char *name);
+extern int	wb_series_put(WbSeries *series, int64 step, float8 value);
+extern void wb_series_copy_window(const WbSeries *series, int count,
+								  float8 *values);
+
+#endif							/* WB_DECIDE_H */

@@ -1,0 +1,336 @@
+/*-------------------------------------------------------------------------
+ *
+ * rule_cache.c
+ *		The automations that this backend has met, parsed.
+ *
+ * Rules are read when an event first asks for them, by (event, metric, scope),
+ * and that there are none is remembered too.  A change of wb.automations
+ * sends a relation cache message (capture/rule_change.c); the callback only
+ * counts.  The next lookup sees that the count has moved and starts anew.
+ *
+ * What a lookup returned stays valid until the end of the transaction, also if
+ * the cache was started anew in between: a firing may run other people's
+ * triggers, and these may ask for rules in turn.
+ *
+ * Rules are read with a snapshot of their own, never with the transaction's.
+ * Under REPEATABLE READ that one would show old rules, and they would be kept
+ * as valid after the transaction had ended.
+ *
+ * IDENTIFICATION
+ *		src/decide/rule_cache.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/stratnum.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "common/hashfn.h"
+#include "decide/decide.h"
+#include "support/json.h"
+#include "support/relation.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/inval.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+typedef struct CacheKey
+{
+	WbEventType type;
+	bool		is_watch;		/* scope ignored: are there any at all? */
+	WbScopeType scope_type;
+	int64		scope_id;
+	const char *name;			/* metric, or "" */
+	int			name_length;
+} CacheKey;
+
+typedef struct CacheEntry
+{
+	CacheKey	key;
+	uint32		hash;
+	char		status;			/* simplehash's own */
+	bool		is_watched;
+	List	   *automations;
+} CacheEntry;
+
+static inline uint32
+hash_key(const CacheKey *key)
+{
+	uint32		hash = hash_bytes((const unsigned char *) key->name,
+								  key->name_length);
+
+	return hash_combine(hash, (uint32) key->type * 8 + key->is_watch * 4 +
+						key->scope_type + (uint32) key->scope_id * 31);
+}
+
+static inline bool
+is_same_key(const CacheKey *a, const CacheKey *b)
+{
+	return a->type == b->type && a->is_watch == b->is_watch &&
+		a->scope_type == b->scope_type && a->scope_id == b->scope_id &&
+		a->name_length == b->name_length &&
+		memcmp(a->name, b->name, a->name_length) == 0;
+}
+
+#define SH_PREFIX rules
+#define SH_ELEMENT_TYPE CacheEntry
+#define SH_KEY_TYPE CacheKey
+#define SH_KEY key
+#define SH_HASH_KEY(tb, k) hash_key(&(k))
+#define SH_EQUAL(tb, a, b) is_same_key(&(a), &(b))
+#define SH_STORE_HASH
+#define SH_GET_HASH(tb, a) (a)->hash
+#define SH_SCOPE static inline
+#define SH_DECLARE
+#define SH_DEFINE
+#include "lib/simplehash.h"
+
+static const char *const scope_names[] = {
+	[WB_SCOPE_PROJECT] = "PROJECT",
+	[WB_SCOPE_ARTIFACT_COLLECTION] = "ARTIFACT_COLLECTION",
+};
+
+static rules_hash *cache = NULL;
+static MemoryContext cache_context = NULL;
+static uint64 generation = 1;	/* moves with every message */
+static uint64 cache_generation = 0;
+
+/* Only counts: the code that was interrupted may be reading the cache. */
+static void
+count_message(Datum argument, Oid relation)
+{
+	Oid			automations = wb_relation_known_oid(WB_TABLE_AUTOMATIONS);
+
+	/* before wb.setup() any table may be the one that appears */
+	if (!OidIsValid(relation) || !OidIsValid(automations) ||
+		relation == automations)
+		generation++;
+}
+
+/* Start anew if something changed since the cache was started. */
+static void
+refresh_cache(void)
+{
+	static bool is_registered = false;
+
+	if (cache_generation == generation)
+		return;
+	if (!is_registered)
+	{
+		CacheRegisterRelcacheCallback(count_message, (Datum) 0);
+		is_registered = true;
+	}
+
+	/* handed-out rules live as long as the transaction that asked for them */
+	if (cache_context != NULL)
+		MemoryContextSetParent(cache_context, TopTransactionContext);
+	cache = NULL;
+	cache_context = AllocSetContextCreate(CacheMemoryContext,
+										  "wb automation cache",
+										  ALLOCSET_DEFAULT_SIZES);
+	cache = rules_create(cache_context, 64, NULL);
+	cache_generation = generation;
+}
+
+/* The cooldown of an event type whose automation names none. */
+static Interval *
+default_cooldown(WbEventType type)
+{
+	Interval   *cooldown;
+
+	if (type == WB_EVENT_ADD_ARTIFACT_ALIAS)
+		return NULL;
+	cooldown = palloc0(sizeof(Interval));
+	cooldown->time = 24 * USECS_PER_HOUR;
+	return cooldown;
+}
+
+static void
+read_cooldown(WbAutomation *automation, WbScan *scan)
+{
+	bool		is_null;
+	Datum		value = wb_scan_column(scan, "cooldown", &is_null);
+
+	if (is_null)
+		automation->cooldown = default_cooldown(automation->event_type);
+	else
+	{
+		automation->cooldown = palloc(sizeof(Interval));
+		*automation->cooldown = *DatumGetIntervalP(value);
+	}
+}
+
+static Jsonb *
+read_jsonb(WbScan *scan, const char *column)
+{
+	bool		is_null;
+	Datum		value = wb_scan_column(scan, column, &is_null);
+
+	return is_null ? NULL : DatumGetJsonbPCopy(value);
+}
+
+static WbActionType
+action_type_of(const char *name)
+{
+	if (strcmp(name, "NOTIFICATION") == 0)
+		return WB_ACTION_NOTIFICATION;
+	if (strcmp(name, "GENERIC_WEBHOOK") == 0)
+		return WB_ACTION_GENERIC_WEBHOOK;
+	return WB_ACTION_NO_OP;
+}
+
+/* The integration that an action names, or WB_NO_ID. */
+static int64
+integration_of(Jsonb *config)
+{
+	JsonbIterator *iterator = JsonbIteratorInit(&config->root);
+	JsonbIteratorToken token;
+	JsonbValue	value;
+	int64		id = WB_NO_ID;
+
+	while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
+	{
+		if (token == WJB_VALUE && value.type == jbvBinary &&
+			wb_json_get_integer(value.val.binary.data, "integrationID", &id))
+			break;
+	}
+	return id;
+}
+
+/* The row that the scan is at, as an automation of the current context. */
+static WbAutomation *
+read_automation(WbScan *scan, WbEventType type)
+{
+	WbAutomation *automation = palloc0(sizeof(WbAutomation));
+	WbProblem	problem = {0};
+	char	   *event_type = wb_scan_text(scan, "event_type");
+
+	automation->id = wb_scan_id(scan, "id");
+	automation->name = wb_scan_text(scan, "name");
+	automation->event_type = type;
+	automation->action_type_name = wb_scan_text(scan, "action_type");
+	automation->action_type = action_type_of(automation->action_type_name);
+	automation->action_config = read_jsonb(scan, "action_config");
+	automation->integration_id = integration_of(automation->action_config);
+	automation->is_once_per_state =
+		strcmp(wb_scan_text(scan, "once_per"), "run_state") == 0;
+	read_cooldown(automation, scan);
+
+	automation->rule = wb_rule_parse(event_type,
+									 read_jsonb(scan, "event_filter"), &problem);
+	if (automation->rule == NULL)
+		automation->broken = problem.message;
+	return automation;
+}
+
+/* Find rows of wb.automations by key; the scan starts before the first. */
+static bool
+begin_scan(WbScan *scan, Relation *table, const CacheKey *key)
+{
+	Oid			oid = wb_relation_oid(WB_TABLE_AUTOMATIONS);
+	Oid			index_oid;
+	ScanKeyData keys[5];
+
+	if (!OidIsValid(oid))
+		return false;
+	*table = table_open(oid, AccessShareLock);
+	index_oid = wb_relation_index(*table, "event_source", "event_key",
+								  "enabled");
+	if (!OidIsValid(index_oid))
+	{
+		table_close(*table, AccessShareLock);
+		return false;
+	}
+	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_TEXTEQ,
+				CStringGetTextDatum(wb_event_source(key->type)));
+	ScanKeyInit(&keys[1], 2, BTEqualStrategyNumber, F_TEXTEQ,
+				PointerGetDatum(cstring_to_text_with_len(key->name,
+														 key->name_length)));
+	ScanKeyInit(&keys[2], 3, BTEqualStrategyNumber, F_BOOLEQ,
+				BoolGetDatum(true));
+	ScanKeyInit(&keys[3], 4, BTEqualStrategyNumber, F_TEXTEQ,
+				CStringGetTextDatum(scope_names[key->scope_type]));
+	ScanKeyInit(&keys[4], 5, BTEqualStrategyNumber, F_INT8EQ,
+				Int64GetDatum(key->scope_id));
+	wb_scan_begin(scan, *table, index_oid, keys, key->is_watch ? 3 : 5, NULL,
+				  ForwardScanDirection);
+	return true;
+}
+
+/* Fill an entry from the table; its memory is the cache's. */
+static void
+load_entry(CacheEntry *entry)
+{
+	WbScan		scan;
+	Relation	table;
+	MemoryContext before = MemoryContextSwitchTo(cache_context);
+
+	if (begin_scan(&scan, &table, &entry->key))
+	{
+		while (wb_scan_next(&scan))
+		{
+			entry->is_watched = true;
+			if (entry->key.is_watch)
+				break;
+			entry->automations = lappend(entry->automations,
+										 read_automation(&scan, entry->key.type));
+		}
+		wb_scan_end(&scan);
+		table_close(table, AccessShareLock);
+	}
+	MemoryContextSwitchTo(before);
+}
+
+/*
+ * The entry of a key, read if need be.  An entry is put into the cache only
+ * when it is complete, so that an error on the way leaves nothing behind.
+ */
+static CacheEntry *
+find_entry(CacheKey key)
+{
+	CacheEntry *entry;
+	CacheEntry	loaded = {0};
+	bool		is_found;
+
+	refresh_cache();
+	entry = rules_lookup(cache, key);
+	if (entry != NULL)
+		return entry;
+
+	loaded.key = key;
+	loaded.key.name = MemoryContextStrdup(cache_context,
+										  pnstrdup(key.name, key.name_length));
+	load_entry(&loaded);
+	entry = rules_insert(cache, loaded.key, &is_found);
+	entry->key = loaded.key;
+	entry->is_watched = loaded.is_watched;
+	entry->automations = loaded.automations;
+	return entry;
+}
+
+/* Is there an enabled automation on this metric, in any scope? */
+bool
+wb_rules_watch_metric(const char *name, int length)
+{
+	CacheKey	key = {.type = WB_EVENT_RUN_METRIC, .is_watch = true,
+		.name = name, .name_length = length};
+
+	return find_entry(key)->is_watched;
+}
+
+/*
+ * The enabled automations on an event in one scope; "key" is the metric's
+ * name, or empty.  The list lives until the end of the transaction.
+ */
+List *
+wb_rules_find(WbEventType type, const char *key_name, WbScopeType scope_type,
+			  int64 scope_id)
+{
+	CacheKey	key = {.type = type, .scope_type = scope_type,
+		.scope_id = scope_id, .name = key_name,
+	.name_length = strlen(key_name)};
+
+	return find_entry(key)->automations;
+}

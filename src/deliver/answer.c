@@ -1,0 +1,161 @@
+/*-------------------------------------------------------------------------
+ *
+ * answer.c
+ *		Takes in what a receiver sends back, and makes an outcome of it.
+ *
+ * A receiver may send anything: gigabytes, bytes that are no text, or the
+ * secrets of the request itself.  So little is kept of it, and nothing leaves
+ * this file that is not text in the encoding of the database with every
+ * secret of the request masked.
+ *
+ * The functions that keep bytes run in callbacks of the HTTP library: they
+ * allocate nothing and raise nothing.
+ *
+ * IDENTIFICATION
+ *		src/deliver/answer.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "deliver/answer.h"
+#include "mb/pg_wchar.h"
+
+#define BODY_MAX_BYTES		(64 * 1024)
+#define HEADERS_MAX_BYTES	(64 * 1024)
+
+/* A shorter secret would mask half of an innocent text. */
+#define SECRET_MIN_BYTES	4
+
+void
+wb_answer_reset(WbAnswer *answer)
+{
+	memset(answer, 0, offsetof(WbAnswer, kept));
+}
+
+/* Count a header; false where it is time to hang up. */
+bool
+wb_answer_keep_header(WbAnswer *answer, size_t count)
+{
+	answer->header_bytes += count;
+	if (answer->header_bytes > HEADERS_MAX_BYTES)
+		answer->is_cut = true;
+	return !answer->is_cut;
+}
+
+/* Keep the start of a body; false where it is time to hang up. */
+bool
+wb_answer_keep_body(WbAnswer *answer, const char *bytes, size_t count)
+{
+	size_t		room = sizeof(answer->kept) - answer->kept_bytes;
+	size_t		kept = Min(count, room);
+
+	memcpy(answer->kept + answer->kept_bytes, bytes, kept);
+	answer->kept_bytes += kept;
+	answer->body_bytes += count;
+	if (answer->body_bytes > BODY_MAX_BYTES)
+		answer->is_cut = true;
+	return !answer->is_cut;
+}
+
+/* Overwrite each occurrence of a secret, in place. */
+static void
+mask_secret(char *text, const char *secret)
+{
+	size_t		length = strlen(secret);
+	char	   *found = text;
+
+	if (length < SECRET_MIN_BYTES)
+		return;
+	while ((found = strstr(found, secret)) != NULL)
+	{
+		memset(found, '*', length);
+		found += length;
+	}
+}
+
+/*
+ * A copy of bytes from outside as text: what is invalid in the encoding of
+ * the database, and each NUL, becomes a question mark.
+ */
+static char *
+clean_text(const char *bytes, size_t count, List *secrets)
+{
+	int			encoding = GetDatabaseEncoding();
+	char	   *text = palloc(count + 1);
+	size_t		at = 0;
+	ListCell   *cell;
+
+	memcpy(text, bytes, count);
+	text[count] = '\0';
+	while (at < count)
+	{
+		int			length = text[at] == '\0' ? -1 :
+			pg_encoding_verifymbchar(encoding, text + at, count - at);
+
+		if (length > 0)
+			at += length;
+		else if (count - at < (size_t) pg_encoding_max_length(encoding) &&
+				 count == WB_ANSWER_KEPT_BYTES && IS_HIGHBIT_SET(text[at]))
+			text[count = at] = '\0';	/* a character cut in two */
+		else
+			text[at++] = '?';
+	}
+
+	foreach(cell, secrets)
+		mask_secret(text, (char *) lfirst(cell));
+	return text;
+}
+
+/*
+ * Wipe what is secret in a request.  Only what may be shown is left, so that
+ * a freed block of memory tells nothing.
+ */
+static void
+wipe_request(WbRequest *request)
+{
+	ListCell   *cell;
+
+	foreach(cell, request->headers)
+		explicit_bzero(lfirst(cell), strlen(lfirst(cell)));
+	foreach(cell, request->secrets)
+		explicit_bzero(lfirst(cell), strlen(lfirst(cell)));
+	explicit_bzero(request->url, strlen(request->url));
+	explicit_bzero(request->body, strlen(request->body));
+	request->headers = NIL;
+	request->secrets = NIL;
+}
+
+/*
+ * Fill delivery->outcome, all but the judgement of it: kind is FAILED where
+ * the address was refused, else left as it is.  The request is over.
+ */
+void
+wb_answer_conclude(const WbAnswer *answer, WbDelivery *delivery)
+{
+	WbRequest  *request = delivery->request;
+	WbOutcome  *outcome = &delivery->outcome;
+	MemoryContext before = MemoryContextSwitchTo(delivery->context);
+
+	outcome->status_code = answer->status_code;
+	outcome->milliseconds = answer->milliseconds;
+	if (answer->status_code > 0)
+		outcome->body = clean_text(answer->kept, answer->kept_bytes,
+								   request->secrets);
+
+	if (answer->refusal[0] != '\0' && !answer->has_socket)
+	{
+		outcome->kind = WB_OUTCOME_FAILED;
+		outcome->error = pstrdup(answer->refusal);
+	}
+	else if (answer->is_cut)
+		outcome->error = answer->status_code > 0 ? NULL :
+			psprintf("\"%s\" sends too large an answer", request->host);
+	else if (answer->failure != NULL)
+		outcome->error = psprintf("could not send to \"%s\": %s", request->host,
+								  clean_text(answer->failure,
+											 strlen(answer->failure),
+											 request->secrets));
+	wipe_request(request);
+	MemoryContextSwitchTo(before);
+}

@@ -1,0 +1,108 @@
+/*-------------------------------------------------------------------------
+ *
+ * cooldown.c
+ *		Has an automation spoken about this run lately?
+ *
+ * The writer looks at what is committed and at what its own transaction did,
+ * and waits for nobody.  Two open transactions may therefore both fire; the
+ * worker, which sees both, lets one message through (claim.c).  Executions
+ * that were replays, tests or errors neither block nor are blocked.
+ *
+ * IDENTIFICATION
+ *		src/deliver/cooldown.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/stratnum.h"
+#include "access/table.h"
+#include "deliver/deliver.h"
+#include "deliver/fire.h"
+#include "support/relation.h"
+#include "utils/fmgroids.h"
+#include "utils/fmgrprotos.h"
+#include "utils/timestamp.h"
+
+/* When a cooldown that started at a moment ends. */
+TimestampTz
+wb_cooldown_end(TimestampTz start, const Interval *cooldown)
+{
+	return DatumGetTimestampTz(DirectFunctionCall2(timestamptz_pl_interval,
+												   TimestampTzGetDatum(start),
+												   IntervalPGetDatum(cooldown)));
+}
+
+/*
+ * Take one execution into account; newer ones came before.  Returns false
+ * where older ones can no longer matter.
+ */
+static bool
+look_at(WbScan *scan, const char *origin, const char *key,
+		TimestampTz since, WbCooldown *found)
+{
+	bool		is_null;
+	TimestampTz at = DatumGetTimestampTz(wb_scan_column(scan, "triggered_at",
+														&is_null));
+
+	if (at <= since)
+		return false;
+	if (strcmp(wb_scan_text(scan, "origin"), origin) != 0 ||
+		strcmp(wb_scan_text(scan, "cooldown_key"), key) != 0)
+		return true;
+	if (strcmp(wb_scan_text(scan, "state"), "SKIPPED") == 0)
+	{
+		found->is_noted = true;
+		return true;
+	}
+	found->is_active = true;
+	found->started_at = at;
+	return false;
+}
+
+/*
+ * Look for an execution of an automation on a run that is within the cooldown
+ * at "now".  "origin" and "key" tell which ones count.
+ */
+WbCooldown
+wb_cooldown_find(const WbVerdict *verdict, const char *origin,
+				 const char *key, TimestampTz now)
+{
+	const WbAutomation *automation = verdict->automation;
+	WbCooldown	found = {0};
+	bool		is_of_run = verdict->event->run_id != WB_NO_ID;
+	TimestampTz since;
+	Relation	table;
+	Oid			index_oid;
+	WbScan		scan;
+	ScanKeyData keys[2];
+
+	since = DatumGetTimestampTz(DirectFunctionCall2(timestamptz_mi_interval,
+													TimestampTzGetDatum(now),
+													IntervalPGetDatum(automation->cooldown)));
+	table = table_open(wb_relation_oid(WB_TABLE_EXECUTIONS), AccessShareLock);
+	index_oid = is_of_run ?
+		wb_relation_index(table, "run_id", "automation_id", "id") :
+		wb_relation_index(table, "automation_id", "id", NULL);
+	if (!OidIsValid(index_oid))
+	{
+		/* somebody dropped it: firing once too often is the better mistake */
+		table_close(table, AccessShareLock);
+		return found;
+	}
+	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT8EQ,
+				Int64GetDatum(is_of_run ? verdict->event->run_id :
+							  automation->id));
+	ScanKeyInit(&keys[1], 2, BTEqualStrategyNumber, F_INT8EQ,
+				Int64GetDatum(automation->id));
+	wb_scan_begin(&scan, table, index_oid, keys, is_of_run ? 2 : 1, NULL,
+				  BackwardScanDirection);
+	while (wb_scan_next(&scan))
+	{
+		if (!look_at(&scan, origin, key, since, &found))
+			break;
+	}
+	wb_scan_end(&scan);
+	table_close(table, AccessShareLock);
+	return found;
+}

@@ -1,0 +1,172 @@
+/*-------------------------------------------------------------------------
+ *
+ * deliver.h
+ *		From a verdict to an answer: the queue, the worker, the network.
+ *
+ * Two kinds of process share this stage.  The writer's backend ends in
+ * fire.c and wake.c, inside the user's transaction.  All the rest runs in the
+ * worker, which never has a transaction open while a socket is.
+ *
+ * IDENTIFICATION
+ *		src/deliver/deliver.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef WB_DELIVER_H
+#define WB_DELIVER_H
+
+#include "lib/ilist.h"
+#include "lib/stringinfo.h"
+#include "utils/guc.h"
+#include "wb_automations.h"
+
+struct sockaddr;
+
+/* bgw_type of our processes; writers find the worker by it. */
+#define WB_LAUNCHER_TYPE	"wb_automations launcher"
+#define WB_WORKER_TYPE		"wb_automations worker"
+
+/* How an attempt ended, as far as the next step depends on it. */
+typedef enum WbOutcomeKind
+{
+	WB_OUTCOME_DONE,			/* the receiver has it */
+	WB_OUTCOME_RETRY,			/* may succeed later; the attempt counts */
+	WB_OUTCOME_FAILED,			/* will not succeed */
+	WB_OUTCOME_HELD,			/* not tried; nothing counts */
+	WB_OUTCOME_SKIPPED			/* not tried, and never will be */
+} WbOutcomeKind;
+
+/* What an attempt met. */
+typedef struct WbOutcome
+{
+	WbOutcomeKind kind;
+	int			status_code;	/* HTTP status, 0 where there was none */
+	char	   *error;			/* never carries a secret; NULL on success */
+	char	   *body;			/* valid in the database encoding, cut short */
+	TimestampTz started_at;
+	float8		milliseconds;
+	int64		retry_in_ms;	/* with RETRY and HELD */
+} WbOutcome;
+
+/* What to send.  url and headers carry secrets: they never leave the worker. */
+typedef struct WbRequest
+{
+	char	   *url;
+	char	   *host;			/* the part of the URL that may be shown */
+	List	   *headers;		/* of char *, "Name: value" */
+	char	   *body;
+	List	   *secrets;		/* of char *, masked in what comes back */
+	bool		is_slack;		/* success means the body "ok" */
+	Jsonb	   *recorded_action;	/* as rendered, without secrets */
+} WbRequest;
+
+/* The parts of a URL that a policy is about, normalised by the URL parser. */
+typedef struct WbUrl
+{
+	char	   *scheme;
+	char	   *host;			/* an IPv6 address without its brackets */
+	char	   *port;			/* NULL: the scheme's own */
+	bool		has_login;		/* carries a user name or password */
+} WbUrl;
+
+/* Where an action goes: a row of wb.integrations. */
+typedef struct WbIntegration
+{
+	int64		id;
+	bool		is_slack;
+	char	   *name;
+	char	   *team_name;		/* Slack's workspace */
+	char	   *url;			/* NULL for Slack */
+	char	   *url_secret;		/* names of secrets of the same entity */
+	char	   *access_token;
+	char	   *signing_secret;
+	int			max_attempts;
+	int64		entity_id;
+} WbIntegration;
+
+/*
+ * One execution that the worker has claimed.  Everything it points to lives
+ * in its own context, which the worker deletes once the outcome is recorded.
+ */
+typedef struct WbDelivery
+{
+	dlist_node	node;
+	MemoryContext context;
+	int64		execution_id;
+	int64		claim_id;
+	int			attempt;		/* this one, counted from 1 */
+	char	   *webhook_id;		/* the same at every attempt */
+	char	   *automation_name;
+	char	   *event_type;
+	char	   *why;
+	TimestampTz triggered_at;
+	Jsonb	   *event;
+	WbActionType action_type;
+	Jsonb	   *action_config;
+	WbIntegration *integration; /* NULL: gone, or none needed */
+	WbRequest  *request;		/* NULL until prepared */
+	WbOutcome	outcome;
+	void	   *transfer;		/* http.c's own */
+} WbDelivery;
+
+/* deliver/address.c */
+extern bool wb_address_check_networks(char **newval, void **extra,
+									  GucSource source);
+extern const char *wb_address_refusal(const struct sockaddr *address);
+extern const char *wb_address_refusal_text(const char *address);
+
+/* deliver/claim.c */
+extern int	wb_claim_batch(int limit, dlist_head *claimed, TimestampTz *next_due);
+extern void wb_claim_recover(void);
+
+/* deliver/fire.c */
+extern TimestampTz wb_deliver_fire(const WbVerdict *verdict);
+extern TimestampTz wb_deliver_fire_broken(const WbVerdict *verdict);
+
+/* deliver/http.c */
+extern void wb_http_start(void);
+extern void wb_http_send(WbDelivery *delivery);
+extern void wb_http_drive(dlist_head *ended);
+extern int	wb_http_in_flight(void);
+extern int	wb_http_wait_socket(void);
+extern long wb_http_wait_ms(void);
+extern const char *wb_http_parse_url(const char *url, WbUrl *parts);
+
+/* deliver/request.c, slack.c, webhook.c */
+extern bool wb_request_prepare(WbDelivery *delivery);
+extern bool wb_request_fail(WbOutcome *outcome, const char *format,...)
+			__attribute__((format(printf, 2, 3)));
+extern char *wb_request_open_secret(const WbDelivery *delivery,
+									const char *name, WbOutcome *outcome);
+extern bool wb_slack_prepare(WbDelivery *delivery);
+extern bool wb_webhook_prepare(WbDelivery *delivery);
+
+/* deliver/retry.c */
+extern void wb_retry_judge(WbDelivery *delivery);
+
+/* deliver/secret.c */
+extern char *wb_secret_open(int64 entity_id, const char *name,
+							WbOutcome *outcome);
+
+/* deliver/template.c */
+extern char *wb_template_expand(const char *text, const WbDelivery *delivery,
+								bool with_secrets, WbOutcome *outcome);
+extern Jsonb *wb_template_expand_json(Jsonb *document,
+									  const WbDelivery *delivery,
+									  bool with_secrets, WbOutcome *outcome);
+
+/* deliver/url.c */
+extern const char *wb_url_refusal(const char *url, const char **hint);
+
+/* deliver/wake.c */
+extern struct PGPROC *wb_wake_find(const char *type, Oid database);
+extern void wb_wake_register_callbacks(void);
+extern void wb_wake_worker_at_commit(void);
+extern void wb_wake_launcher_at_commit(void);
+
+/* deliver/launcher.c, deliver/worker.c */
+extern void wb_launcher_register(void);
+extern PGDLLEXPORT void wb_launcher_main(Datum argument);
+extern PGDLLEXPORT void wb_worker_main(Datum argument);
+
+#endif							/* WB_DELIVER_H */

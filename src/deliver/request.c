@@ -1,0 +1,118 @@
+/*-------------------------------------------------------------------------
+ *
+ * request.c
+ *		From a claimed execution to the request that carries it out.
+ *
+ * Requests are prepared inside the claim's transaction, as the owner of our
+ * tables, and everything lands in the delivery's own context.  What is wrong
+ * with one delivery is its outcome and no error, because an error would take
+ * the whole batch with it.
+ *
+ * IDENTIFICATION
+ *		src/deliver/request.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "deliver/deliver.h"
+#include "support/clock.h"
+
+/* Make an outcome FAILED, with the reason.  Returns false, for callers to. */
+bool
+wb_request_fail(WbOutcome *outcome, const char *format,...)
+{
+	StringInfoData text;
+
+	initStringInfo(&text);
+	for (;;)
+	{
+		va_list		arguments;
+		int			needed;
+
+		va_start(arguments, format);
+		needed = appendStringInfoVA(&text, format, arguments);
+		va_end(arguments);
+		if (needed == 0)
+			break;
+		enlargeStringInfo(&text, needed);
+	}
+	outcome->kind = WB_OUTCOME_FAILED;
+	outcome->error = text.data;
+	return false;
+}
+
+/*
+ * Open a secret of the integration's team, and remember it, so that it is
+ * masked in whatever comes back.  Returns NULL on failure, with the outcome
+ * filled.
+ */
+char *
+wb_request_open_secret(const WbDelivery *delivery, const char *name,
+					   WbOutcome *outcome)
+{
+	WbRequest  *request = delivery->request;
+	char	   *value = wb_secret_open(delivery->integration->entity_id, name,
+									   outcome);
+
+	if (value != NULL)
+		request->secrets = lappend(request->secrets, pstrdup(value));
+	return value;
+}
+
+/* The policy may have become stricter since the integration was written. */
+static bool
+check_url(WbRequest *request, WbOutcome *outcome)
+{
+	const char *hint;
+	const char *refusal = wb_url_refusal(request->url, &hint);
+	WbUrl		parts;
+
+	if (refusal != NULL)
+		return wb_request_fail(outcome, "URL is not allowed: %s", refusal);
+	wb_http_parse_url(request->url, &parts);
+	request->host = parts.host;
+	return true;
+}
+
+static bool
+prepare_request(WbDelivery *delivery)
+{
+	WbOutcome  *outcome = &delivery->outcome;
+	bool		is_notification =
+	delivery->action_type == WB_ACTION_NOTIFICATION;
+
+	if (delivery->integration == NULL)
+		return wb_request_fail(outcome, "the integration does not exist");
+	if (delivery->integration->is_slack != is_notification)
+		return wb_request_fail(outcome, "integration \"%s\" is not for %s",
+							   delivery->integration->name,
+							   is_notification ? "Slack" : "webhooks");
+
+	delivery->request = palloc0(sizeof(WbRequest));
+	if (is_notification ? !wb_slack_prepare(delivery) :
+		!wb_webhook_prepare(delivery))
+		return false;
+	return check_url(delivery->request, outcome);
+}
+
+/*
+ * Fill delivery->request.  Where that fails, or nothing is to be sent, the
+ * result is false and delivery->outcome is complete; the request may then
+ * have no more than its recorded_action.
+ */
+bool
+wb_request_prepare(WbDelivery *delivery)
+{
+	MemoryContext before = MemoryContextSwitchTo(delivery->context);
+	bool		is_prepared = false;
+
+	memset(&delivery->outcome, 0, sizeof(WbOutcome));
+	delivery->outcome.started_at = wb_clock_now();
+	if (delivery->action_type == WB_ACTION_NO_OP)
+		delivery->outcome.kind = WB_OUTCOME_DONE;
+	else
+		is_prepared = prepare_request(delivery);
+	MemoryContextSwitchTo(before);
+	return is_prepared;
+}

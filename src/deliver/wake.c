@@ -1,0 +1,138 @@
+/*-------------------------------------------------------------------------
+ *
+ * wake.c
+ *		Wakes the worker when a transaction that fired commits.
+ *
+ * The worker is found by looking for it among the server's processes, so this
+ * works whether or not the library was preloaded, and there is no address that
+ * could be stale.  A worker that is just starting and is not found reads the
+ * queue after it has become findable, and so sees what was committed before.
+ *
+ * NOTIFY would take a lock that all committing writers share.
+ *
+ * IDENTIFICATION
+ *		src/deliver/wake.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "deliver/deliver.h"
+#include "miscadmin.h"
+#include "postmaster/bgworker.h"
+#include "storage/latch.h"
+#include "storage/proc.h"
+#include "support/compat.h"
+
+WB_FUNCTION_INFO_V1(wb_sql_launcher_pid);
+WB_FUNCTION_INFO_V1(wb_sql_wake_launcher);
+WB_FUNCTION_INFO_V1(wb_sql_worker_pid);
+
+static bool must_wake_worker = false;
+static bool must_wake_launcher = false;
+
+/*
+ * Find our background worker of a database, or of none.  Returns NULL where
+ * it does not run.  The process may end at any moment; its latch stays.
+ */
+PGPROC *
+wb_wake_find(const char *type, Oid database)
+{
+	for (uint32 i = 0; i < ProcGlobal->allProcCount; i++)
+	{
+		PGPROC	   *proc = &ProcGlobal->allProcs[i];
+		const char *found;
+
+		if (proc->pid == 0 || proc->databaseId != database ||
+			!wb_proc_is_background_worker(proc))
+			continue;
+		found = GetBackgroundWorkerTypeByPid(proc->pid);
+		if (found != NULL && strcmp(found, type) == 0)
+			return proc;
+	}
+	return NULL;
+}
+
+static void
+wake(const char *type, Oid database)
+{
+	PGPROC	   *proc = wb_wake_find(type, database);
+
+	if (proc != NULL)
+		SetLatch(&proc->procLatch);
+}
+
+/*
+ * A prepared transaction commits in another backend, which does not know of
+ * us; the worker's regular look at the queue finds its deliveries.
+ */
+static void
+wake_at_end(XactEvent event, void *argument)
+{
+	if (event == XACT_EVENT_PRE_COMMIT || event == XACT_EVENT_PRE_PREPARE ||
+		event == XACT_EVENT_PARALLEL_PRE_COMMIT)
+		return;
+	if (event == XACT_EVENT_COMMIT)
+	{
+		if (must_wake_worker)
+			wake(WB_WORKER_TYPE, MyDatabaseId);
+		if (must_wake_launcher)
+			wake(WB_LAUNCHER_TYPE, InvalidOid);
+	}
+	must_wake_worker = false;
+	must_wake_launcher = false;
+}
+
+/* Called once, from _PG_init; a callback per transaction would pile up. */
+void
+wb_wake_register_callbacks(void)
+{
+	RegisterXactCallback(wake_at_end, NULL);
+}
+
+/* Wake this database's worker if the transaction commits. */
+void
+wb_wake_worker_at_commit(void)
+{
+	must_wake_worker = true;
+}
+
+/* Make the launcher look at the databases if the transaction commits. */
+void
+wb_wake_launcher_at_commit(void)
+{
+	must_wake_launcher = true;
+}
+
+/* wb.wake_launcher() returns void */
+Datum
+wb_sql_wake_launcher(PG_FUNCTION_ARGS)
+{
+	wb_wake_launcher_at_commit();
+	PG_RETURN_VOID();
+}
+
+static Datum
+pid_of(FunctionCallInfo fcinfo, const char *type, Oid database)
+{
+	PGPROC	   *proc = wb_wake_find(type, database);
+
+	if (proc == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_INT32(proc->pid);
+}
+
+/* wb.worker_pid() returns integer: NULL where no worker runs */
+Datum
+wb_sql_worker_pid(PG_FUNCTION_ARGS)
+{
+	return pid_of(fcinfo, WB_WORKER_TYPE, MyDatabaseId);
+}
+
+/* wb.launcher_pid() returns integer: NULL where no launcher runs */
+Datum
+wb_sql_launcher_pid(PG_FUNCTION_ARGS)
+{
+	return pid_of(fcinfo, WB_LAUNCHER_TYPE, InvalidOid);
+}

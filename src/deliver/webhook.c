@@ -1,0 +1,247 @@
+/*-------------------------------------------------------------------------
+ *
+ * webhook.c
+ *		The request of a webhook: the user's payload, signed twice.
+ *
+ * The body is the user's payload and nothing else.  Its signature is sent in
+ * W&B's form and in that of the Standard Webhooks, which also covers the id
+ * and the time: a receiver that checks the second can refuse what is old, and
+ * tell a repeated attempt by its id.
+ *
+ * IDENTIFICATION
+ *		src/deliver/webhook.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
+#include "deliver/deliver.h"
+#include "mb/pg_wchar.h"
+#include "support/clock.h"
+#include "support/json.h"
+#include "utils/timestamp.h"
+
+#define SIGNATURE_BYTES		32
+#define WHSEC_PREFIX		"whsec_"
+
+/* The user's payload, parsed; NULL where the action has none that is JSON. */
+static Jsonb *
+find_payload(const WbDelivery *delivery)
+{
+	JsonbValue *input = wb_json_get(&delivery->action_config->root,
+									"genericWebhookActionInput");
+	JsonbValue *payload = NULL;
+	char	   *text;
+
+	if (input != NULL && input->type == jbvBinary)
+		payload = wb_json_get(input->val.binary.data, "requestPayload");
+	if (payload == NULL || payload->type == jbvNull)
+		return wb_json_parse_text("{}");
+	if (payload->type == jbvBinary)
+		return JsonbValueToJsonb(payload);
+	text = wb_json_value_text(payload);
+	return text == NULL ? NULL : wb_json_parse_text(text);
+}
+
+/* The action for history: the payload with the names of secrets only. */
+static bool
+record_action(WbDelivery *delivery, Jsonb *payload)
+{
+	const WbIntegration *integration = delivery->integration;
+	Jsonb	   *shown;
+	StringInfoData where;
+	StringInfoData action;
+
+	shown = wb_template_expand_json(payload, delivery, false,
+									&delivery->outcome);
+	if (shown == NULL)
+		return false;
+
+	wb_json_begin(&where);
+	wb_json_add_integer(&where, "id", integration->id);
+	wb_json_add_text(&where, "name", integration->name);
+	wb_json_end(&where);
+
+	wb_json_begin(&action);
+	wb_json_add_text(&action, "actionType", "GENERIC_WEBHOOK");
+	wb_json_add_raw(&action, "integration", where.data);
+	wb_json_add_raw(&action, "requestPayload",
+					JsonbToCString(NULL, &shown->root, VARSIZE(shown)));
+	delivery->request->recorded_action = wb_json_end(&action);
+	return true;
+}
+
+static void
+add_header(WbRequest *request, char *header)
+{
+	request->headers = lappend(request->headers, header);
+}
+
+/* HMAC-SHA256 of a text; false only where the library fails. */
+static bool
+compute_signature(const char *key, int key_bytes, const char *text,
+				  uint8 *signature)
+{
+	unsigned int length = 0;
+
+	return HMAC(EVP_sha256(), key, key_bytes, (const unsigned char *) text,
+				strlen(text), signature, &length) != NULL &&
+		length == SIGNATURE_BYTES;
+}
+
+/* W&B's header: lower-case hexadecimal digits, over the body. */
+static bool
+add_wandb_signature(WbRequest *request, const char *secret)
+{
+	uint8		signature[SIGNATURE_BYTES];
+	char		digits[2 * SIGNATURE_BYTES + 1];
+
+	if (!compute_signature(secret, strlen(secret), request->body, signature))
+		return false;
+	for (int i = 0; i < SIGNATURE_BYTES; i++)
+		snprintf(digits + 2 * i, 3, "%02x", signature[i]);
+	add_header(request, psprintf("X-Wandb-Signature: %s", digits));
+	return true;
+}
+
+/*
+ * The key of a Standard Webhooks secret: what its base64 stands for behind
+ * the prefix, or else the bytes of the secret.
+ */
+static char *
+standard_key(const char *secret, int *key_bytes)
+{
+	const char *encoded = secret + strlen(WHSEC_PREFIX);
+	char	   *key;
+	int			decoded = -1;
+
+	if (strncmp(secret, WHSEC_PREFIX, strlen(WHSEC_PREFIX)) == 0)
+	{
+		key = palloc(strlen(encoded) + 1);
+		decoded = EVP_DecodeBlock((unsigned char *) key,
+								  (const unsigned char *) encoded,
+								  strlen(encoded));
+		/* padding counts as bytes there */
+		for (size_t i = strlen(encoded); decoded > 0 && encoded[i - 1] == '='; i--)
+			decoded--;
+	}
+	if (decoded <= 0)
+	{
+		*key_bytes = strlen(secret);
+		return pstrdup(secret);
+	}
+	*key_bytes = decoded;
+	return key;
+}
+
+static bool
+add_standard_signature(WbRequest *request, const char *secret,
+					   const char *webhook_id, const char *timestamp)
+{
+	uint8		signature[SIGNATURE_BYTES];
+	char		encoded[4 * ((SIGNATURE_BYTES + 2) / 3) + 1];
+	char	   *signed_text = psprintf("%s.%s.%s", webhook_id, timestamp,
+									   request->body);
+	int			key_bytes;
+	char	   *key = standard_key(secret, &key_bytes);
+	bool		is_signed = compute_signature(key, key_bytes, signed_text,
+											  signature);
+
+	explicit_bzero(key, key_bytes);
+	pfree(key);
+	pfree(signed_text);
+	if (!is_signed)
+		return false;
+	EVP_EncodeBlock((unsigned char *) encoded, signature, SIGNATURE_BYTES);
+	add_header(request, psprintf("webhook-signature: v1,%s", encoded));
+	return true;
+}
+
+static bool
+add_signatures(WbDelivery *delivery, const char *timestamp)
+{
+	const char *name = delivery->integration->signing_secret;
+	WbRequest  *request = delivery->request;
+	char	   *secret;
+	bool		is_signed;
+
+	if (name == NULL)
+		return true;
+	secret = wb_request_open_secret(delivery, name, &delivery->outcome);
+	if (secret == NULL)
+		return false;
+	is_signed = add_wandb_signature(request, secret) &&
+		add_standard_signature(request, secret, delivery->webhook_id,
+							   timestamp);
+	explicit_bzero(secret, strlen(secret));
+	return is_signed ? true :
+		wb_request_fail(&delivery->outcome, "could not sign the request");
+}
+
+static bool
+add_authorization(WbDelivery *delivery)
+{
+	const char *name = delivery->integration->access_token;
+	char	   *token;
+
+	if (name == NULL)
+		return true;
+	token = wb_request_open_secret(delivery, name, &delivery->outcome);
+	if (token == NULL)
+		return false;
+	for (const char *at = token; *at != '\0'; at++)
+	{
+		/* a line break would start a header of its own */
+		if ((unsigned char) *at < ' ' || *at == 0x7f)
+			return wb_request_fail(&delivery->outcome,
+								   "secret \"%s\" holds a character that a header cannot carry",
+								   name);
+	}
+	add_header(delivery->request, psprintf("Authorization: Bearer %s", token));
+	explicit_bzero(token, strlen(token));
+	return true;
+}
+
+/* The body is UTF-8 whatever the encoding of the database. */
+static char *
+body_text(Jsonb *payload)
+{
+	char	   *text = JsonbToCString(NULL, &payload->root, VARSIZE(payload));
+
+	if (GetDatabaseEncoding() == PG_SQL_ASCII)
+		return text;
+	return pg_server_to_any(text, strlen(text), PG_UTF8);
+}
+
+/*
+ * Fill delivery->request, all but the host.  Returns false on failure, with
+ * the outcome filled.
+ */
+bool
+wb_webhook_prepare(WbDelivery *delivery)
+{
+	WbRequest  *request = delivery->request;
+	WbOutcome  *outcome = &delivery->outcome;
+	Jsonb	   *payload = find_payload(delivery);
+	char	   *timestamp;
+
+	if (payload == NULL || !JB_ROOT_IS_OBJECT(payload))
+		return wb_request_fail(outcome, "requestPayload is not a JSON object");
+	if (!record_action(delivery, payload))
+		return false;
+	payload = wb_template_expand_json(payload, delivery, true, outcome);
+	if (payload == NULL)
+		return false;
+
+	request->url = pstrdup(delivery->integration->url);
+	request->body = body_text(payload);
+	timestamp = psprintf(INT64_FORMAT,
+						 (int64) timestamptz_to_time_t(wb_clock_now()));
+	add_header(request, pstrdup("Content-Type: application/json"));
+	add_header(request, psprintf("webhook-id: %s", delivery->webhook_id));
+	add_header(request, psprintf("webhook-timestamp: %s", timestamp));
+	return add_authorization(delivery) && add_signatures(delivery, timestamp);
+}

@@ -1,0 +1,66 @@
+/*-------------------------------------------------------------------------
+ *
+ * compat.h
+ *		Every difference between the PostgreSQL majors that we build on.
+ *
+ * This is the one file that may test PG_VERSION_NUM.  Each wrapper has the
+ * newest major's form, so that dropping an old major means deleting an #if.
+ *
+ * IDENTIFICATION
+ *		src/support/compat.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef WB_COMPAT_H
+#define WB_COMPAT_H
+
+#include "access/genam.h"
+#include "fmgr.h"
+#include "storage/proc.h"
+
+#if PG_VERSION_NUM < 150000
+#error "wb_automations needs PostgreSQL 15 or newer"
+#endif
+
+/* Before 16 the server did not declare its own entry point. */
+#if PG_VERSION_NUM < 160000
+extern PGDLLEXPORT void _PG_init(void);
+#endif
+
+#define WB_FUNCTION_INFO_V1(fn) \
+	extern PGDLLEXPORT Datum fn(PG_FUNCTION_ARGS); \
+	PG_FUNCTION_INFO_V1(fn)
+
+static inline IndexScanDesc
+wb_index_beginscan(Relation table, Relation index, Snapshot snapshot,
+				   int key_count)
+{
+#if PG_VERSION_NUM >= 180000
+	return index_beginscan(table, index, snapshot, NULL, key_count, 0);
+#else
+	return index_beginscan(table, index, snapshot, key_count, 0);
+#endif
+}
+
+/* This backend's current transaction, as far as it can be told apart. */
+static inline LocalTransactionId
+wb_local_transaction_id(void)
+{
+#if PG_VERSION_NUM >= 170000
+	return MyProc->vxid.lxid;
+#else
+	return MyProc->lxid;
+#endif
+}
+
+static inline bool
+wb_proc_is_background_worker(const PGPROC *proc)
+{
+#if PG_VERSION_NUM >= 180000
+	return !proc->isRegularBackend;
+#else
+	return proc->isBackgroundWorker;
+#endif
+}
+
+#endif							/* WB_COMPAT_H */

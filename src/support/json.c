@@ -1,0 +1,205 @@
+/*-------------------------------------------------------------------------
+ *
+ * json.c
+ *		Reads members of jsonb objects, and writes flat objects.
+ *
+ * Numbers that JSON has no word for are written as the strings "NaN",
+ * "Infinity" and "-Infinity", as PostgreSQL's float8 spells them.
+ *
+ * IDENTIFICATION
+ *		src/support/json.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "common/jsonapi.h"
+#include "common/shortest_dec.h"
+#include "mb/pg_wchar.h"
+#include "support/json.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/json.h"
+#include "utils/numeric.h"
+
+/* A member of an object, palloc'd; NULL where there is none. */
+JsonbValue *
+wb_json_get(JsonbContainer *object, const char *key)
+{
+	if (!JsonContainerIsObject(object))
+		return NULL;
+	return getKeyJsonValueFromContainer(object, key, strlen(key), NULL);
+}
+
+/* A string as a C string; NULL for any other type. */
+char *
+wb_json_value_text(const JsonbValue *value)
+{
+	if (value == NULL || value->type != jbvString)
+		return NULL;
+	return pnstrdup(value->val.string.val, value->val.string.len);
+}
+
+/* A member that is a string; NULL where it is missing or of another type. */
+char *
+wb_json_get_text(JsonbContainer *object, const char *key)
+{
+	return wb_json_value_text(wb_json_get(object, key));
+}
+
+/* A member that is a number; false where it is missing or not one. */
+bool
+wb_json_get_number(JsonbContainer *object, const char *key, float8 *number)
+{
+	JsonbValue *value = wb_json_get(object, key);
+
+	if (value == NULL || value->type != jbvNumeric)
+		return false;
+	*number = DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow,
+												 NumericGetDatum(value->val.numeric)));
+	return true;
+}
+
+/*
+ * A member that is a whole number of at most 18 digits; false where it is
+ * missing or not one.
+ */
+bool
+wb_json_get_integer(JsonbContainer *object, const char *key, int64 *integer)
+{
+	float8		number;
+
+	if (!wb_json_get_number(object, key, &number) ||
+		number != rint(number) || fabs(number) >= 1e18)
+		return false;
+	*integer = (int64) number;
+	return true;
+}
+
+/*
+ * Parse JSON text.  Returns NULL, and raises nothing, where the text is not
+ * JSON; what jsonb itself cannot hold (a NUL character, an absurd exponent)
+ * counts as that.
+ */
+Jsonb *
+wb_json_parse_text(const char *text)
+{
+	MemoryContext context = CurrentMemoryContext;
+	Jsonb	   *volatile parsed = NULL;
+
+	/* the input function only computes, so no subtransaction is needed */
+	PG_TRY();
+	{
+		parsed = DatumGetJsonbP(DirectFunctionCall1(jsonb_in,
+													CStringGetDatum(text)));
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_DATA_EXCEPTION &&
+			error->sqlerrcode != ERRCODE_UNTRANSLATABLE_CHARACTER)
+			PG_RE_THROW();
+		FlushErrorState();
+		FreeErrorData(error);
+	}
+	PG_END_TRY();
+	return parsed;
+}
+
+/* Start an object. */
+void
+wb_json_begin(StringInfo out)
+{
+	initStringInfo(out);
+	appendStringInfoChar(out, '{');
+}
+
+/* Write the name of a member, and what separates it from the one before. */
+static void
+add_key(StringInfo out, const char *key)
+{
+	if (out->len > 1)
+		appendStringInfoString(out, ", ");
+	escape_json(out, key);
+	appendStringInfoString(out, ": ");
+}
+
+static void
+add_float_value(StringInfo out, float8 value)
+{
+	if (isnan(value))
+		appendStringInfoString(out, "\"NaN\"");
+	else if (isinf(value))
+		appendStringInfoString(out, value > 0 ? "\"Infinity\"" : "\"-Infinity\"");
+	else
+	{
+		char		digits[DOUBLE_SHORTEST_DECIMAL_LEN];
+
+		double_to_shortest_decimal_buf(value, digits);
+		appendStringInfoString(out, digits);
+	}
+}
+
+/* Add a string; nothing where the value is NULL. */
+void
+wb_json_add_text(StringInfo out, const char *key, const char *value)
+{
+	if (value == NULL)
+		return;
+	add_key(out, key);
+	escape_json(out, value);
+}
+
+void
+wb_json_add_integer(StringInfo out, const char *key, int64 value)
+{
+	add_key(out, key);
+	appendStringInfo(out, INT64_FORMAT, value);
+}
+
+void
+wb_json_add_float(StringInfo out, const char *key, float8 value)
+{
+	add_key(out, key);
+	add_float_value(out, value);
+}
+
+/* Add an array of numbers. */
+void
+wb_json_add_floats(StringInfo out, const char *key, const float8 *values,
+				   int count)
+{
+	add_key(out, key);
+	appendStringInfoChar(out, '[');
+	for (int i = 0; i < count; i++)
+	{
+		if (i > 0)
+			appendStringInfoString(out, ", ");
+		add_float_value(out, values[i]);
+	}
+	appendStringInfoChar(out, ']');
+}
+
+/* Add a member whose value is JSON text already; nothing where it is NULL. */
+void
+wb_json_add_raw(StringInfo out, const char *key, const char *json)
+{
+	if (json == NULL)
+		return;
+	add_key(out, key);
+	appendStringInfoString(out, json);
+}
+
+/* Finish the object; the text in "out" is complete too. */
+Jsonb *
+wb_json_end(StringInfo out)
+{
+	appendStringInfoChar(out, '}');
+	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in,
+											  CStringGetDatum(out->data)));
+}

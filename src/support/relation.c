@@ -1,0 +1,372 @@
+/*-------------------------------------------------------------------------
+ *
+ * relation.c
+ *		Finds our tables, becomes their owner, and reads their rows.
+ *
+ * A scan of the write path must answer with what is committed at this moment,
+ * whatever the user's isolation level, and must not make a SERIALIZABLE
+ * transaction fail because of an automation.  It therefore takes a snapshot of
+ * its own.  Where predicate locks would be left behind, the index is walked
+ * under SnapshotAny, which leaves none, and each row version is then tested
+ * against the snapshot; one MVCC snapshot decides in both cases.
+ *
+ * OIDs are kept until the relation cache says that something changed.
+ *
+ * IDENTIFICATION
+ *		src/support/relation.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/stratnum.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_index.h"
+#include "commands/dbcommands.h"
+#include "miscadmin.h"
+#include "support/compat.h"
+#include "support/relation.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+
+WB_FUNCTION_INFO_V1(wb_sql_require_setup);
+
+static const char *const table_names[WB_TABLE_COUNT] = {
+	[WB_TABLE_ARTIFACTS] = "artifacts",
+	[WB_TABLE_AUTOMATIONS] = "automations",
+	[WB_TABLE_COLLECTIONS] = "collections",
+	[WB_TABLE_ENTITIES] = "entities",
+	[WB_TABLE_EXECUTIONS] = "executions",
+	[WB_TABLE_INSTALLATION] = "installation",
+	[WB_TABLE_INTEGRATIONS] = "integrations",
+	[WB_TABLE_PROJECTS] = "projects",
+	[WB_TABLE_RUNS] = "runs",
+};
+
+static Oid	table_oids[WB_TABLE_COUNT];
+static Oid	last_oids[WB_TABLE_COUNT];	/* not forgotten with a message */
+
+/*
+ * Forget a table that changed; it may be gone.  Only marks, never frees: this
+ * runs wherever the server reads invalidation messages.
+ */
+static void
+forget_table(Datum argument, Oid relation)
+{
+	for (int i = 0; i < WB_TABLE_COUNT; i++)
+	{
+		if (!OidIsValid(relation) || table_oids[i] == relation)
+			table_oids[i] = InvalidOid;
+	}
+}
+
+/* OID of one of our tables, or InvalidOid before wb.setup() made it. */
+Oid
+wb_relation_oid(WbTable table)
+{
+	static bool is_registered = false;
+
+	if (!is_registered)
+	{
+		CacheRegisterRelcacheCallback(forget_table, (Datum) 0);
+		is_registered = true;
+	}
+	if (!OidIsValid(table_oids[table]))
+	{
+		Oid			schema = get_namespace_oid("wb", true);
+
+		if (!OidIsValid(schema))
+			return InvalidOid;
+		table_oids[table] = get_relname_relid(table_names[table], schema);
+		last_oids[table] = table_oids[table];
+	}
+	return table_oids[table];
+}
+
+/*
+ * The OID that is known without a lookup, or InvalidOid.  For callbacks of the
+ * relation cache, which may not read catalogs.
+ */
+Oid
+wb_relation_known_oid(WbTable table)
+{
+	return last_oids[table];
+}
+
+/* Does an index start with these columns, and hold every row? */
+static bool
+index_starts_with(Oid index_oid, const AttrNumber *columns, int count)
+{
+	HeapTuple	tuple = SearchSysCache1(INDEXRELID,
+										ObjectIdGetDatum(index_oid));
+	Form_pg_index form;
+	bool		matches;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	form = (Form_pg_index) GETSTRUCT(tuple);
+	matches = form->indisvalid && form->indnkeyatts >= count &&
+		heap_attisnull(tuple, Anum_pg_index_indpred, NULL);
+	for (int i = 0; matches && i < count; i++)
+		matches = form->indkey.values[i] == columns[i];
+	ReleaseSysCache(tuple);
+	return matches;
+}
+
+/*
+ * OID of an index of the table that starts with the given columns (the last
+ * ones may be NULL) and is not partial, or InvalidOid.  Found by columns and
+ * not by name, so that partitions and shards work too.
+ */
+Oid
+wb_relation_index(Relation table, const char *column1, const char *column2,
+				  const char *column3)
+{
+	const char *names[] = {column1, column2, column3};
+	AttrNumber	columns[3];
+	int			count = 0;
+	Oid			found = InvalidOid;
+	List	   *indexes;
+	ListCell   *cell;
+
+	while (count < 3 && names[count] != NULL)
+	{
+		columns[count] = wb_relation_attribute(table, names[count]);
+		count++;
+	}
+
+	indexes = RelationGetIndexList(table);
+	foreach(cell, indexes)
+	{
+		if (index_starts_with(lfirst_oid(cell), columns, count))
+		{
+			found = lfirst_oid(cell);
+			break;
+		}
+	}
+	list_free(indexes);
+	return found;
+}
+
+/* Number of a column that the table must have. */
+AttrNumber
+wb_relation_attribute(Relation relation, const char *column)
+{
+	AttrNumber	number = get_attnum(RelationGetRelid(relation), column);
+
+	if (number == InvalidAttrNumber)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("column \"%s\" of relation \"%s\" does not exist",
+						column, RelationGetRelationName(relation)),
+				 errhint("Run SELECT wb.setup(); to bring the tables up to date.")));
+	return number;
+}
+
+/*
+ * May this table's rows make automations fire?  Only those of whoever owns the
+ * history: anybody could attach a trigger of ours to a table of their own.
+ */
+bool
+wb_relation_is_ours(Relation relation)
+{
+	Oid			executions = wb_relation_oid(WB_TABLE_EXECUTIONS);
+	HeapTuple	tuple;
+	bool		is_ours;
+
+	if (!OidIsValid(executions))
+		return false;
+	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(executions));
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	is_ours = ((Form_pg_class) GETSTRUCT(tuple))->relowner ==
+		relation->rd_rel->relowner;
+	ReleaseSysCache(tuple);
+	return is_ours;
+}
+
+/*
+ * Act as the owner of wb.executions until wb_relation_restore_identity, or
+ * until the (sub)transaction aborts.  Returns false, and changes nothing,
+ * where the table does not exist.
+ */
+bool
+wb_relation_become_owner(WbIdentity *before)
+{
+	Oid			executions = wb_relation_oid(WB_TABLE_EXECUTIONS);
+	HeapTuple	tuple;
+	Oid			owner;
+
+	if (!OidIsValid(executions))
+		return false;
+	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(executions));
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+
+	GetUserIdAndSecContext(&before->user_id, &before->security_context);
+	SetUserIdAndSecContext(owner, before->security_context |
+						   SECURITY_LOCAL_USERID_CHANGE |
+						   SECURITY_RESTRICTED_OPERATION);
+	return true;
+}
+
+/* Be who one was before wb_relation_become_owner. */
+void
+wb_relation_restore_identity(const WbIdentity *before)
+{
+	SetUserIdAndSecContext(before->user_id, before->security_context);
+}
+
+/* Raise, with the way out, where wb.setup() has not run. */
+void
+wb_relation_require_setup(void)
+{
+	if (!OidIsValid(wb_relation_oid(WB_TABLE_INSTALLATION)))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("wb_automations is not set up in database \"%s\"",
+						get_database_name(MyDatabaseId)),
+				 errhint("Run SELECT wb.setup(); to make its tables.")));
+}
+
+/*
+ * A registered snapshot of this moment.  Of the own transaction's work it
+ * shows what commands before "before" did; WB_ALL_COMMANDS shows everything.
+ * The caller unregisters it.
+ */
+Snapshot
+wb_scan_take_snapshot(CommandId before)
+{
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+
+	/* registering a static snapshot copied it, so this one is ours */
+	snapshot->curcid = before;
+	return snapshot;
+}
+
+/*
+ * Start an index scan.  The keys stand for the index's leading columns, in
+ * order; equality only.  "table" stays the caller's; "snapshot" NULL means:
+ * take one here and drop it at the end.
+ */
+void
+wb_scan_begin(WbScan *scan, Relation table, Oid index_oid, ScanKey keys,
+			  int key_count, Snapshot snapshot, ScanDirection direction)
+{
+	scan->table = table;
+	scan->index = index_open(index_oid, AccessShareLock);
+	scan->owns_table = false;
+	scan->owns_snapshot = snapshot == NULL;
+	scan->snapshot = snapshot ? snapshot :
+		wb_scan_take_snapshot(WB_ALL_COMMANDS);
+	scan->is_filtered = IsolationIsSerializable();
+	scan->direction = direction;
+	scan->slot = table_slot_create(table, NULL);
+
+	/* a comparison under another collation would descend to the wrong page */
+	for (int i = 0; i < key_count; i++)
+		keys[i].sk_collation = scan->index->rd_indcollation[i];
+
+	scan->scan = wb_index_beginscan(table, scan->index,
+									scan->is_filtered ? SnapshotAny : scan->snapshot,
+									key_count);
+	index_rescan(scan->scan, keys, key_count, NULL, 0);
+}
+
+/* Go to the next visible row, in scan->slot; false when there is none. */
+bool
+wb_scan_next(WbScan *scan)
+{
+	while (index_getnext_slot(scan->scan, scan->direction, scan->slot))
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (!scan->is_filtered ||
+			table_tuple_satisfies_snapshot(scan->table, scan->slot,
+										   scan->snapshot))
+			return true;
+	}
+	return false;
+}
+
+/* End a scan; the table stays open if the caller opened it. */
+void
+wb_scan_end(WbScan *scan)
+{
+	ExecDropSingleTupleTableSlot(scan->slot);
+	index_endscan(scan->scan);
+	index_close(scan->index, AccessShareLock);
+	if (scan->owns_snapshot)
+		UnregisterSnapshot(scan->snapshot);
+	if (scan->owns_table)
+		table_close(scan->table, AccessShareLock);
+}
+
+/*
+ * Find the row with this id in one of our tables.  True: the row is in the
+ * scan, which the caller ends.  False: there is none, and nothing to end.
+ */
+bool
+wb_scan_row_by_id(WbTable table, int64 id, WbScan *scan)
+{
+	Oid			oid = wb_relation_oid(table);
+	Relation	relation;
+	ScanKeyData key;
+
+	if (!OidIsValid(oid))
+		return false;
+	relation = table_open(oid, AccessShareLock);
+	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(id));
+	wb_scan_begin(scan, relation, wb_relation_index(relation, "id", NULL, NULL),
+				  &key, 1, NULL, ForwardScanDirection);
+	scan->owns_table = true;
+	if (wb_scan_next(scan))
+		return true;
+	wb_scan_end(scan);
+	return false;
+}
+
+/* A column of the row that the scan is at; valid until the scan moves. */
+Datum
+wb_scan_column(WbScan *scan, const char *column, bool *is_null)
+{
+	return slot_getattr(scan->slot,
+						wb_relation_attribute(scan->table, column), is_null);
+}
+
+/* A text column as a C string of the caller's context, or NULL. */
+char *
+wb_scan_text(WbScan *scan, const char *column)
+{
+	bool		is_null;
+	Datum		value = wb_scan_column(scan, column, &is_null);
+
+	return is_null ? NULL : TextDatumGetCString(value);
+}
+
+/* A bigint column, or WB_NO_ID (0) where it is null. */
+int64
+wb_scan_id(WbScan *scan, const char *column)
+{
+	bool		is_null;
+	Datum		value = wb_scan_column(scan, column, &is_null);
+
+	return is_null ? 0 : DatumGetInt64(value);
+}
+
+/* wb.require_setup() returns void */
+Datum
+wb_sql_require_setup(PG_FUNCTION_ARGS)
+{
+	wb_relation_require_setup();
+	PG_RETURN_VOID();
+}

@@ -1,0 +1,114 @@
+/*-------------------------------------------------------------------------
+ *
+ * wb_automations.h
+ *		The words that cross stages, and the map.
+ *
+ *	user's INSERT ── capture ──> WbEvent ── decide ──> WbVerdict ── deliver ──>
+ *				(trigger)			  (cached rules,			 |  rows in executions
+ *									   filter, window)			 |  and deliveries
+ *																 |  (the user's transaction
+ *																 |   ends here)
+ *		worker:	claim -> commit -> send (no transaction) -> record -> history
+ *
+ * The folders of src/ are the stages, and their alphabet is the path of a
+ * row.  A stage includes this file, its own header, the next stage's header
+ * and support/; nothing else.
+ *
+ * IDENTIFICATION
+ *		src/wb_automations.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef WB_AUTOMATIONS_H
+#define WB_AUTOMATIONS_H
+
+#include "datatype/timestamp.h"
+#include "nodes/pg_list.h"
+#include "utils/jsonb.h"
+
+/* The tables this library works with; wb.setup() brings older ones here. */
+#define WB_SCHEMA_VERSION	1
+
+#define WB_NO_ID			INT64CONST(0)
+
+typedef enum WbEventType
+{
+	WB_EVENT_RUN_METRIC,
+	WB_EVENT_RUN_STATE,
+	WB_EVENT_ADD_ARTIFACT_ALIAS
+} WbEventType;
+
+typedef enum WbScopeType
+{
+	WB_SCOPE_PROJECT,
+	WB_SCOPE_ARTIFACT_COLLECTION
+} WbScopeType;
+
+typedef enum WbActionType
+{
+	WB_ACTION_NO_OP,
+	WB_ACTION_NOTIFICATION,
+	WB_ACTION_GENERIC_WEBHOOK
+} WbActionType;
+
+/*
+ * A row changed in a way that automations may be about.  Lives in the memory
+ * context of the trigger call; strings that do not apply are NULL.
+ */
+typedef struct WbEvent
+{
+	WbEventType type;
+	int64		project_id;
+	int64		run_id;			/* WB_NO_ID for artifact events */
+	int64		artifact_id;	/* WB_NO_ID for run events */
+	int64		collection_id;
+	const char *run_name;		/* the run's id, as in its path */
+	const char *display_name;
+	const char *username;		/* who caused it */
+	const char *metric_name;
+	int64		step;
+	const char *run_state;		/* as stored, in lower case */
+	const char *alias;
+	const char *collection_name;
+	int			artifact_version;
+	Jsonb	   *artifact_metadata;
+} WbEvent;
+
+/* One automation, checked and ready to be judged; owned by the rule cache. */
+typedef struct WbAutomation
+{
+	int64		id;
+	const char *name;
+	WbEventType event_type;
+	struct WbRule *rule;
+	WbActionType action_type;
+	const char *action_type_name;
+	Jsonb	   *action_config;
+	int64		integration_id; /* WB_NO_ID where the action needs none */
+	Interval   *cooldown;		/* NULL: none */
+	bool		is_once_per_state;
+	const char *broken;			/* why it cannot be judged, or NULL */
+} WbAutomation;
+
+/*
+ * An automation fires on an event, and why.  Memory as the event's.
+ */
+typedef struct WbVerdict
+{
+	const WbAutomation *automation;
+	const WbEvent *event;
+	const char *why;			/* one sentence, for people */
+	const char *metric_filter;	/* the rule as an expression, or NULL */
+	const char *metric_filter_short;
+	const char *reported_state; /* RUNNING, FINISHED, FAILED, or NULL */
+	bool		has_observed;
+	float8		observed;		/* the value that met the rule */
+	float8		threshold;
+	const float8 *values;		/* the window judged, oldest first */
+	int			value_count;
+} WbVerdict;
+
+extern const char *wb_event_source(WbEventType type);
+extern const char *wb_event_type_name(WbEventType type);
+
+#endif							/* WB_AUTOMATIONS_H */

@@ -37,6 +37,7 @@ DATA        := $(wildcard sql/$(EXTENSION)--*--*.sql)
 
 # -isystem keeps PostgreSQL's own headers out of our warning budget.
 PG_CPPFLAGS = -isystem $(shell $(PG_CONFIG) --includedir-server) -Isrc
+PG_CPPFLAGS += -DWB_VERSION='"$(EXTVERSION)"'
 ifeq ($(shell $(PG_CONFIG) --version | sed 's/^[^0-9]*\([0-9]*\).*/\1/'),15)
 # From 16 on the server says so itself.
 PG_CPPFLAGS += -D'PGDLLEXPORT=__attribute__((visibility("default")))'

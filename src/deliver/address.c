@@ -44,7 +44,7 @@ typedef struct Network
 #define IPV4_PREFIX_BITS	96
 #define NETWORK_TEXT_BYTES	(INET6_ADDRSTRLEN + 8)
 
-static const uint8 ipv4_prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+static const uint8 ipv4_prefix[12] = {[10] = 0xff,[11] = 0xff};
 
 /*
  * What is not the public internet, from the registries of special purpose

@@ -90,9 +90,10 @@ clean_text(const char *bytes, size_t count, List *secrets)
 	text[count] = '\0';
 	while (at < count)
 	{
-		int			length = text[at] == '\0' ? -1 :
-			pg_encoding_verifymbchar(encoding, text + at, count - at);
+		int			length = -1;
 
+		if (text[at] != '\0')
+			length = pg_encoding_verifymbchar(encoding, text + at, count - at);
 		if (length > 0)
 			at += length;
 		else if (count - at < (size_t) pg_encoding_max_length(encoding) &&
@@ -108,11 +109,11 @@ clean_text(const char *bytes, size_t count, List *secrets)
 }
 
 /*
- * Wipe what is secret in a request.  Only what may be shown is left, so that
- * a freed block of memory tells nothing.
+ * Wipe what is secret in a request that is over.  Only what may be shown is
+ * left, so that a freed block of memory tells nothing.
  */
-static void
-wipe_request(WbRequest *request)
+void
+wb_answer_wipe_request(WbRequest *request)
 {
 	ListCell   *cell;
 
@@ -128,7 +129,7 @@ wipe_request(WbRequest *request)
 
 /*
  * Fill delivery->outcome, all but the judgement of it: kind is FAILED where
- * the address was refused, else left as it is.  The request is over.
+ * the address was refused, else left as it is.
  */
 void
 wb_answer_conclude(const WbAnswer *answer, WbDelivery *delivery)
@@ -156,6 +157,5 @@ wb_answer_conclude(const WbAnswer *answer, WbDelivery *delivery)
 								  clean_text(answer->failure,
 											 strlen(answer->failure),
 											 request->secrets));
-	wipe_request(request);
 	MemoryContextSwitchTo(before);
 }

@@ -35,5 +35,6 @@ extern bool wb_answer_keep_header(WbAnswer *answer, size_t count);
 extern bool wb_answer_keep_body(WbAnswer *answer, const char *bytes,
 								size_t count);
 extern void wb_answer_conclude(const WbAnswer *answer, WbDelivery *delivery);
+extern void wb_answer_wipe_request(WbRequest *request);
 
 #endif							/* WB_ANSWER_H */

@@ -123,7 +123,7 @@ extern void wb_claim_recover(void);
 extern TimestampTz wb_deliver_fire(const WbVerdict *verdict);
 extern TimestampTz wb_deliver_fire_broken(const WbVerdict *verdict);
 
-/* deliver/http.c */
+/* deliver/http.c, transfer.c */
 extern void wb_http_start(void);
 extern void wb_http_send(WbDelivery *delivery);
 extern void wb_http_drive(dlist_head *ended);

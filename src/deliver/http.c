@@ -8,11 +8,9 @@
  * descriptor is the one socket that the worker waits for: a set of wait
  * events cannot give up a socket without being built anew.
  *
- * Three rules hold here.  Callbacks only compute and return: an error raised
- * in one would jump over the library's own state.  The library keeps its own
- * memory, which no reset of a memory context may take from it.  And signals
- * are blocked around every call that can start a resolver thread, because a
- * thread inherits the mask, and a handler of the server must not run on it.
+ * Callbacks only compute and return: an error raised in one would jump over
+ * the library's own state.  And the library keeps its own memory, which no
+ * reset of a memory context may take from it.
  *
  * Connections to one host are not limited: a request that waits for one
  * inside the library uses up its own time, and would fail as if the receiver
@@ -26,12 +24,10 @@
 #include "postgres.h"
 
 #include <curl/curl.h>
-#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-#include "deliver/answer.h"
-#include "deliver/deliver.h"
+#include "deliver/transfer.h"
 #include "storage/fd.h"
 #include "support/clock.h"
 #include "support/setting.h"
@@ -40,31 +36,16 @@
 #error "wb_automations needs libcurl 7.88 or newer"
 #endif
 
+StaticAssertDecl(WB_TRANSFER_ERROR_BYTES == CURL_ERROR_SIZE,
+				 "the library's error text must fit");
+
 #ifndef WB_VERSION
 #define WB_VERSION "development"
 #endif
 
-/*
- * One request on its way.  The library's handle is kept and used again; all
- * else belongs to the request.
- */
-typedef struct Transfer
-{
-	slist_node	idle_node;
-	dlist_node	ended_node;
-	CURL	   *easy;
-	struct curl_slist *headers;
-	WbDelivery *delivery;
-	WbAnswer	answer;
-	char		error[CURL_ERROR_SIZE];
-} Transfer;
-
 static CURLM *multi = NULL;
 static int	epoll_socket = -1;
 static int64 timer_at = -1;		/* when the library wants to be called */
-static int	in_flight = 0;
-static slist_head idle_transfers = SLIST_STATIC_INIT(idle_transfers);
-static dlist_head never_started = DLIST_STATIC_INIT(never_started);
 
 /*
  * The library's own limit of an answer's size is not among these: it would
@@ -75,6 +56,7 @@ static const struct
 	CURLoption	option;
 	long		value;
 }			long_options[] =
+
 {
 	{CURLOPT_NOSIGNAL, 1},
 	{CURLOPT_QUICK_EXIT, 1},
@@ -88,21 +70,6 @@ static const struct
 	/* a busy connection too learns of a new address and a new policy */
 	{CURLOPT_MAXLIFETIME_CONN, 60},
 };
-
-static void
-block_signals(sigset_t *before)
-{
-	sigset_t	all;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, before);
-}
-
-static void
-restore_signals(const sigset_t *before)
-{
-	pthread_sigmask(SIG_SETMASK, before, NULL);
-}
 
 /*
  * Callback: watch a socket.  One that cannot be watched ends in the time-out
@@ -136,7 +103,8 @@ set_timer(CURLM *handle, long timeout_ms, void *argument)
 
 /* Callback: a socket, where its address may be connected to. */
 static curl_socket_t
-open_socket(void *argument, curlsocktype purpose, struct curl_sockaddr *address)
+open_socket(void *argument, curlsocktype purpose,
+			struct curl_sockaddr *address)
 {
 	WbAnswer   *answer = argument;
 	const char *refusal = wb_address_refusal(&address->addr);
@@ -170,9 +138,9 @@ keep_body(char *bytes, size_t one, size_t count, void *argument)
 
 /* Set what is the same for every request; false where memory ran out. */
 static bool
-set_fixed_options(Transfer *transfer)
+set_fixed_options(WbTransfer *transfer)
 {
-	CURL	   *easy = transfer->easy;
+	CURL	   *easy = transfer->handle;
 	WbAnswer   *answer = &transfer->answer;
 	bool		is_set = true;
 
@@ -193,9 +161,9 @@ set_fixed_options(Transfer *transfer)
 
 /* Set what differs from request to request; false where memory ran out. */
 static bool
-set_request_options(Transfer *transfer, const WbRequest *request)
+set_request_options(WbTransfer *transfer, const WbRequest *request)
 {
-	CURL	   *easy = transfer->easy;
+	CURL	   *easy = transfer->handle;
 	bool		is_set = true;
 	struct curl_slist *headers;
 	ListCell   *cell;
@@ -219,85 +187,42 @@ set_request_options(Transfer *transfer, const WbRequest *request)
 	return is_set;
 }
 
-/* An idle transfer, or a new one; NULL where memory ran out. */
-static Transfer *
-take_transfer(void)
+/* Give a new transfer its handle; false where memory ran out. */
+bool
+wb_http_open_handle(WbTransfer *transfer)
 {
-	Transfer   *transfer;
-
-	if (!slist_is_empty(&idle_transfers))
-		return slist_container(Transfer, idle_node,
-							   slist_pop_head_node(&idle_transfers));
-
-	transfer = calloc(1, sizeof(Transfer));
-	if (transfer == NULL)
-		return NULL;
-	transfer->easy = curl_easy_init();
-	if (transfer->easy != NULL && set_fixed_options(transfer))
-		return transfer;
-	curl_easy_cleanup(transfer->easy);
-	free(transfer);
-	return NULL;
+	transfer->handle = curl_easy_init();
+	if (transfer->handle != NULL && set_fixed_options(transfer))
+		return true;
+	curl_easy_cleanup(transfer->handle);
+	return false;
 }
 
-/* Make the library forget a request, and keep its handle for another. */
-static void
-release_transfer(Transfer *transfer)
+/* Start to send transfer->delivery; false where memory ran out. */
+bool
+wb_http_begin(WbTransfer *transfer)
 {
-	curl_easy_setopt(transfer->easy, CURLOPT_URL, NULL);
-	curl_easy_setopt(transfer->easy, CURLOPT_HTTPHEADER, NULL);
-	curl_easy_setopt(transfer->easy, CURLOPT_POSTFIELDS, NULL);
-	for (struct curl_slist *header = transfer->headers; header != NULL;
-		 header = header->next)
-		explicit_bzero(header->data, strlen(header->data));
-	curl_slist_free_all(transfer->headers);
-	transfer->headers = NULL;
-	slist_push_head(&idle_transfers, &transfer->idle_node);
-}
-
-static bool
-start_transfer(WbDelivery *delivery)
-{
-	Transfer   *transfer = take_transfer();
 	long		connections = wb_setting_max_in_flight;
-
-	if (transfer == NULL)
-		return false;
-	transfer->delivery = delivery;
-	transfer->error[0] = '\0';
-	wb_answer_reset(&transfer->answer);
 
 	curl_multi_setopt(multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, connections);
 	curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, connections);
-	if (!set_request_options(transfer, delivery->request) ||
-		curl_multi_add_handle(multi, transfer->easy) != CURLM_OK)
-	{
-		release_transfer(transfer);
-		return false;
-	}
-	delivery->transfer = transfer;
-	return true;
+	return set_request_options(transfer, transfer->delivery->request) &&
+		curl_multi_add_handle(multi, transfer->handle) == CURLM_OK;
 }
 
-/*
- * Start to send delivery->request.  The delivery is in no list now, and is
- * ours until wb_http_drive hands it out again with its outcome.  Raises
- * nothing: what goes wrong is an outcome.
- */
+/* Make the library forget a request, all but the handle. */
 void
-wb_http_send(WbDelivery *delivery)
+wb_http_forget(WbTransfer *transfer)
 {
-	sigset_t	before;
+	struct curl_slist *header;
 
-	memset(&delivery->outcome, 0, sizeof(WbOutcome));
-	delivery->outcome.kind = WB_OUTCOME_RETRY;
-	delivery->outcome.started_at = wb_clock_now();
-
-	block_signals(&before);
-	in_flight++;
-	if (!start_transfer(delivery))
-		dlist_push_tail(&never_started, &delivery->node);
-	restore_signals(&before);
+	curl_easy_setopt(transfer->handle, CURLOPT_URL, NULL);
+	curl_easy_setopt(transfer->handle, CURLOPT_HTTPHEADER, NULL);
+	curl_easy_setopt(transfer->handle, CURLOPT_POSTFIELDS, NULL);
+	for (header = transfer->headers; header != NULL; header = header->next)
+		explicit_bzero(header->data, strlen(header->data));
+	curl_slist_free_all(transfer->headers);
+	transfer->headers = NULL;
 }
 
 /*
@@ -305,7 +230,7 @@ wb_http_send(WbDelivery *delivery)
  * only for failures whose words are about host, port, time or certificate.
  */
 static const char *
-explain_failure(const Transfer *transfer, CURLcode result)
+explain_failure(const WbTransfer *transfer, CURLcode result)
 {
 	if (transfer->error[0] != '\0' &&
 		(result == CURLE_COULDNT_RESOLVE_HOST ||
@@ -319,7 +244,7 @@ explain_failure(const Transfer *transfer, CURLcode result)
 
 /* Take the transfers that ended away from the library. */
 static void
-collect_ended(dlist_head *transfers)
+collect_ended(dlist_head *ended)
 {
 	CURLMsg    *message;
 	int			left;
@@ -331,18 +256,18 @@ collect_ended(dlist_head *transfers)
 		char	   *owner = NULL;
 		long		status_code = 0;
 		curl_off_t	microseconds = 0;
-		Transfer   *transfer;
+		WbTransfer *transfer;
 
 		curl_easy_getinfo(easy, CURLINFO_PRIVATE, &owner);
 		curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status_code);
 		curl_easy_getinfo(easy, CURLINFO_TOTAL_TIME_T, &microseconds);
 		curl_multi_remove_handle(multi, easy);
 
-		transfer = (Transfer *) owner;
+		transfer = (WbTransfer *) owner;
 		transfer->answer.status_code = (int) status_code;
 		transfer->answer.milliseconds = microseconds / 1000.0;
 		transfer->answer.failure = explain_failure(transfer, result);
-		dlist_push_tail(transfers, &transfer->ended_node);
+		dlist_push_tail(ended, &transfer->node);
 	}
 }
 
@@ -373,52 +298,12 @@ run_library(void)
 	}
 }
 
-/*
- * Go on with all transfers as far as possible without waiting, and append
- * the deliveries that ended to "ended".  Their outcomes are complete but for
- * wb_retry_judge, and their requests are wiped of everything secret.
- */
+/* Go on with all transfers without waiting, and collect those that ended. */
 void
-wb_http_drive(dlist_head *ended)
+wb_http_run(dlist_head *ended)
 {
-	dlist_head	transfers = DLIST_STATIC_INIT(transfers);
-	sigset_t	before;
-
-	while (!dlist_is_empty(&never_started))
-	{
-		dlist_node *node = dlist_pop_head_node(&never_started);
-		WbDelivery *delivery = dlist_container(WbDelivery, node, node);
-
-		delivery->outcome.error = MemoryContextStrdup(delivery->context,
-													  "out of memory");
-		dlist_push_tail(ended, node);
-		in_flight--;
-	}
-
-	block_signals(&before);
 	run_library();
-	collect_ended(&transfers);
-	restore_signals(&before);
-
-	while (!dlist_is_empty(&transfers))
-	{
-		Transfer   *transfer = dlist_container(Transfer, ended_node,
-											   dlist_pop_head_node(&transfers));
-		WbDelivery *delivery = transfer->delivery;
-
-		wb_answer_conclude(&transfer->answer, delivery);
-		release_transfer(transfer);
-		delivery->transfer = NULL;
-		dlist_push_tail(ended, &delivery->node);
-		in_flight--;
-	}
-}
-
-/* Deliveries sent and not yet handed out. */
-int
-wb_http_in_flight(void)
-{
-	return in_flight;
+	collect_ended(ended);
 }
 
 /* The descriptor that is readable whenever wb_http_drive has work. */
@@ -428,42 +313,32 @@ wb_http_wait_socket(void)
 	return epoll_socket;
 }
 
-/* How long to wait for it at most; -1: as long as you like. */
-long
-wb_http_wait_ms(void)
+/* When the library wants to run, by the monotonic clock; -1: it does not. */
+int64
+wb_http_timer(void)
 {
-	if (!dlist_is_empty(&never_started))
-		return 0;
-	return timer_at < 0 ? -1 : (long) Max(timer_at - wb_clock_monotonic_ms(), 0);
+	return timer_at;
 }
 
-/* Prepare the library; once, in the worker. */
-void
-wb_http_start(void)
+/* Prepare the library; false, with errno set, where that fails. */
+bool
+wb_http_open_library(void)
 {
-	sigset_t	before;
-
-	block_signals(&before);
-	if (curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK)
-		multi = curl_multi_init();
-	if (multi != NULL)
-	{
-		curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, watch_socket);
-		curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, set_timer);
-		curl_multi_setopt(multi, CURLMOPT_PIPELINING, CURLPIPE_MULTIPLEX);
-	}
-	restore_signals(&before);
+	errno = ENOMEM;
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+		return false;
+	multi = curl_multi_init();
 	if (multi == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_OUT_OF_MEMORY),
-				 errmsg("could not start the HTTP library")));
+		return false;
+	curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, watch_socket);
+	curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, set_timer);
+	curl_multi_setopt(multi, CURLMOPT_PIPELINING, CURLPIPE_MULTIPLEX);
 
-	ReserveExternalFD();
 	epoll_socket = epoll_create1(EPOLL_CLOEXEC);
 	if (epoll_socket < 0)
-		ereport(ERROR,
-				(errcode_for_file_access(),
-				 errmsg("could not create an epoll descriptor: %m")));
+		return false;
+	ReserveExternalFD();
+	return true;
 }
 
 static char *

@@ -39,6 +39,7 @@ static const struct
 	int			last;
 	WbOutcomeKind kind;
 }			answers[] =
+
 {
 	{0, 0, WB_OUTCOME_RETRY},	/* none came */
 	{200, 299, WB_OUTCOME_DONE},

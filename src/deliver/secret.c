@@ -19,22 +19,18 @@
 #include "postgres.h"
 
 #include <openssl/evp.h>
-#include <openssl/sha.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "deliver/deliver.h"
+#include "deliver/secret_key.h"
 #include "funcapi.h"
-#include "storage/fd.h"
 #include "support/compat.h"
 #include "support/plan.h"
 #include "support/setting.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
-WB_FUNCTION_INFO_V1(wb_sql_make_secret_key);
 WB_FUNCTION_INFO_V1(wb_sql_seal_secret);
 
 /*
@@ -45,17 +41,8 @@ WB_FUNCTION_INFO_V1(wb_sql_seal_secret);
 #define TAG_BYTES			16
 #define SEAL_EXTRA_BYTES	(1 + NONCE_BYTES + TAG_BYTES)
 
-#define KEY_BYTES			32
-#define KEY_ID_DIGITS		16
-
 /* How long deliveries are held before the key is looked for again. */
 #define HOLD_MS				60000
-
-typedef struct Key
-{
-	uint8		bytes[KEY_BYTES];
-	char		id[KEY_ID_DIGITS + 1];	/* tells keys apart, reveals none */
-} Key;
 
 /* A secret opened in this transaction. */
 typedef struct OpenedSecret
@@ -77,55 +64,15 @@ static WbPlan find_secret_plan = {
 	2, {INT8OID, TEXTOID}, NULL
 };
 
-/* Returns NULL, or what is wrong with the file that was read. */
-static const char *
-check_key_file(int file, Key *key)
-{
-	const char *path = wb_setting_secret_key_file;
-	struct stat status;
-	uint8		surplus;
-	uint8		hash[SHA256_DIGEST_LENGTH];
-
-	if (fstat(file, &status) != 0)
-		return psprintf("could not stat file \"%s\": %m", path);
-	if (!S_ISREG(status.st_mode))
-		return psprintf("\"%s\" is not a file", path);
-	if ((status.st_mode & (S_IRWXG | S_IRWXO)) != 0)
-		return psprintf("file \"%s\" has group or world access", path);
-	if (read(file, key->bytes, KEY_BYTES) != KEY_BYTES ||
-		read(file, &surplus, 1) != 0)
-		return psprintf("file \"%s\" does not hold a key of %d bytes",
-						path, KEY_BYTES);
-
-	SHA256(key->bytes, KEY_BYTES, hash);
-	for (int i = 0; i < KEY_ID_DIGITS / 2; i++)
-		snprintf(key->id + 2 * i, 3, "%02x", hash[i]);
-	return NULL;
-}
-
-/* Read the key; returns NULL, or why there is none. */
-static const char *
-read_key(Key *key)
-{
-	const char *path = wb_setting_secret_key_file;
-	int			file = OpenTransientFile(path, O_RDONLY | PG_BINARY);
-	const char *problem;
-
-	if (file < 0)
-		return psprintf("could not open file \"%s\": %m", path);
-	problem = check_key_file(file, key);
-	CloseTransientFile(file);
-	return problem;
-}
-
 /*
  * Encrypt or decrypt, as "sealing" says, with the name as what must match.
  * "tag" is written when sealing and checked when opening.  Returns false
  * where it does not match, or the library failed.
  */
 static bool
-run_cipher(bool sealing, const Key *key, const uint8 *nonce, const char *name,
-		   const uint8 *input, int input_bytes, uint8 *output, uint8 *tag)
+run_cipher(bool sealing, const WbSecretKey *key, const uint8 *nonce,
+		   const char *name, const uint8 *input, int input_bytes,
+		   uint8 *output, uint8 *tag)
 {
 	EVP_CIPHER_CTX *cipher = EVP_CIPHER_CTX_new();
 	int			length;
@@ -155,7 +102,8 @@ full_name(int64 entity_id, const char *name)
 
 /* Open a sealed secret; NULL where it is damaged, or not this row's. */
 static char *
-unseal(const Key *key, int64 entity_id, const char *name, bytea *sealed)
+unseal(const WbSecretKey *key, int64 entity_id, const char *name,
+	   bytea *sealed)
 {
 	uint8	   *bytes = (uint8 *) VARDATA_ANY(sealed);
 	int			length = (int) VARSIZE_ANY_EXHDR(sealed) - SEAL_EXTRA_BYTES;
@@ -229,11 +177,13 @@ static bool
 fetch_sealed(int64 entity_id, const char *name, MemoryContext context,
 			 char **key_id, bytea **sealed)
 {
-	Datum		values[2] = {Int64GetDatum(entity_id), CStringGetTextDatum(name)};
+	Datum		values[2];
 	TupleDesc	columns;
 	MemoryContext before;
 	bool		is_null;
 
+	values[0] = Int64GetDatum(entity_id);
+	values[1] = CStringGetTextDatum(name);
 	if (wb_plan_run(&find_secret_plan, values, NULL, SPI_OK_SELECT) == 0)
 		return false;
 	columns = SPI_tuptable->tupdesc;
@@ -255,7 +205,7 @@ open_stored(int64 entity_id, const char *name, WbOutcome *outcome)
 	bytea	   *sealed;
 	char	   *value;
 	bool		is_found;
-	Key			key;
+	WbSecretKey key;
 	MemoryContext context = CurrentMemoryContext;
 
 	SPI_connect();
@@ -264,7 +214,7 @@ open_stored(int64 entity_id, const char *name, WbOutcome *outcome)
 	if (!is_found)
 		return wb_request_fail(outcome, "secret \"%s\" does not exist", name);
 
-	problem = read_key(&key);
+	problem = wb_secret_key_read(&key);
 	if (problem != NULL)
 		return hold(outcome, psprintf("cannot open secret \"%s\": %s", name,
 									  problem));
@@ -305,7 +255,8 @@ wb_secret_open(int64 entity_id, const char *name, WbOutcome *outcome)
 }
 
 static bytea *
-seal(const Key *key, int64 entity_id, const char *name, const char *value)
+seal(const WbSecretKey *key, int64 entity_id, const char *name,
+	 const char *value)
 {
 	int			length = strlen(value);
 	bytea	   *sealed = palloc(VARHDRSZ + length + SEAL_EXTRA_BYTES);
@@ -335,11 +286,11 @@ wb_sql_seal_secret(PG_FUNCTION_ARGS)
 	TupleDesc	row;
 	bytea	   *sealed;
 	const char *problem;
-	Key			key;
+	WbSecretKey key;
 
 	if (get_call_result_type(fcinfo, NULL, &row) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
-	problem = read_key(&key);
+	problem = wb_secret_key_read(&key);
 	if (problem != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -357,58 +308,4 @@ wb_sql_seal_secret(PG_FUNCTION_ARGS)
 				 errmsg("could not seal secret \"%s\"", name)));
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(row),
 													  columns, nulls)));
-}
-
-/* The name of a new file is durable only when its directory is. */
-static void
-sync_directory_of(const char *path)
-{
-	char		directory[MAXPGPATH];
-
-	strlcpy(directory, path, sizeof(directory));
-	get_parent_directory(directory);
-	fsync_fname(directory[0] == '\0' ? "." : directory, true);
-}
-
-/*
- * wb.make_secret_key(): make the file, unless it is there.  Returns whether
- * it was made.
- */
-Datum
-wb_sql_make_secret_key(PG_FUNCTION_ARGS)
-{
-	const char *path = wb_setting_secret_key_file;
-	uint8		bytes[KEY_BYTES];
-	int			file;
-	bool		is_written;
-	int			failure;
-
-	file = OpenTransientFilePerm(path, O_WRONLY | O_CREAT | O_EXCL | PG_BINARY,
-								 S_IRUSR | S_IWUSR);
-	if (file < 0 && errno == EEXIST)
-		PG_RETURN_BOOL(false);
-	if (file < 0)
-		ereport(ERROR,
-				(errcode_for_file_access(),
-				 errmsg("could not create file \"%s\": %m", path),
-				 errhint("Name a file in a directory that the server may write to in \"wb_automations.secret_key_file\".")));
-
-	errno = 0;
-	is_written = pg_strong_random(bytes, KEY_BYTES) &&
-		write(file, bytes, KEY_BYTES) == KEY_BYTES &&
-		pg_fsync(file) == 0;
-	failure = errno ? errno : ENOSPC;
-	explicit_bzero(bytes, KEY_BYTES);
-	CloseTransientFile(file);
-	if (!is_written)
-	{
-		/* half a key would keep the next call from making a whole one */
-		unlink(path);
-		errno = failure;
-		ereport(ERROR,
-				(errcode_for_file_access(),
-				 errmsg("could not write file \"%s\": %m", path)));
-	}
-	sync_directory_of(path);
-	PG_RETURN_BOOL(true);
 }

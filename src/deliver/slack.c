@@ -31,6 +31,7 @@ static const struct
 	const char *severity;
 	const char *color;
 }			severities[] =
+
 {
 	{"INFO", "#2f80ed"},
 	{"WARN", "#f2a60d"},

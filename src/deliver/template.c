@@ -46,6 +46,7 @@ static const struct
 	const char *name;
 	const char *member;
 }			variables[] =
+
 {
 	{"alias", "alias"},
 	{"artifact_collection_name", "artifactCollectionName"},
@@ -73,6 +74,8 @@ static const struct
 static char *
 value_text(const JsonbValue *value)
 {
+	Datum		number;
+
 	if (value == NULL)
 		return NULL;
 	switch (value->type)
@@ -80,8 +83,8 @@ value_text(const JsonbValue *value)
 		case jbvString:
 			return wb_json_value_text(value);
 		case jbvNumeric:
-			return DatumGetCString(DirectFunctionCall1(numeric_out,
-													   NumericGetDatum(value->val.numeric)));
+			number = NumericGetDatum(value->val.numeric);
+			return DatumGetCString(DirectFunctionCall1(numeric_out, number));
 		case jbvBool:
 			return pstrdup(value->val.boolean ? "true" : "false");
 		case jbvBinary:

@@ -69,7 +69,7 @@ record_action(WbDelivery *delivery, Jsonb *payload)
 	wb_json_add_text(&action, "actionType", "GENERIC_WEBHOOK");
 	wb_json_add_raw(&action, "integration", where.data);
 	wb_json_add_raw(&action, "requestPayload",
-					JsonbToCString(NULL, &shown->root, VARSIZE(shown)));
+					JsonbToCString(NULL, &shown->root, -1));
 	delivery->request->recorded_action = wb_json_end(&action);
 	return true;
 }
@@ -125,7 +125,7 @@ standard_key(const char *secret, int *key_bytes)
 								  (const unsigned char *) encoded,
 								  strlen(encoded));
 		/* padding counts as bytes there */
-		for (size_t i = strlen(encoded); decoded > 0 && encoded[i - 1] == '='; i--)
+		for (const char *at = strchr(encoded, '='); at && *at == '='; at++)
 			decoded--;
 	}
 	if (decoded <= 0)
@@ -209,7 +209,7 @@ add_authorization(WbDelivery *delivery)
 static char *
 body_text(Jsonb *payload)
 {
-	char	   *text = JsonbToCString(NULL, &payload->root, VARSIZE(payload));
+	char	   *text = JsonbToCString(NULL, &payload->root, -1);
 
 	if (GetDatabaseEncoding() == PG_SQL_ASCII)
 		return text;
@@ -228,7 +228,7 @@ wb_webhook_prepare(WbDelivery *delivery)
 	Jsonb	   *payload = find_payload(delivery);
 	char	   *timestamp;
 
-	if (payload == NULL || !JB_ROOT_IS_OBJECT(payload))
+	if (payload == NULL || !JsonContainerIsObject(&payload->root))
 		return wb_request_fail(outcome, "requestPayload is not a JSON object");
 	if (!record_action(delivery, payload))
 		return false;

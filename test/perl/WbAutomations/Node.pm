@@ -93,19 +93,16 @@ sub kill_worker
 	return $pid;
 }
 
-# Change a setting for the whole server, in force when this returns.
+# Change a setting for the whole server, in force for every session that begins
+# after this returns; the worker follows when it next wakes.
 sub set
 {
 	my ($self, $setting, $value) = @_;
+	my $before = $self->sql('SELECT clock_timestamp()');
 
 	$self->sql("ALTER SYSTEM SET $setting = $value");
 	$self->reload;
-
-	# A session that begins after the reload may still precede the postmaster's.
-	$self->poll(qq(SELECT setting = boot_or_file.setting
-		FROM pg_settings, LATERAL (SELECT f.setting FROM pg_file_settings f
-			WHERE f.name = pg_settings.name ORDER BY seqno DESC LIMIT 1) boot_or_file
-		WHERE name = '$setting'));
+	$self->poll("SELECT pg_conf_load_time() > '$before'");
 	return;
 }
 
@@ -137,8 +134,8 @@ sub log_metric
 	my ($self, $run, $metric, @values) = @_;
 
 	$self->sql(join '', map {
-		sprintf q(SELECT wb.log(%d, jsonb_build_object('%s', '%s'));),
-		  $run, $metric, $_
+		sprintf q(SELECT wb.log(%d, '{"%s": %s}');), $run, $metric,
+		  /^[-+\d.e]+$/ ? $_ : qq("$_")
 	} @values);
 	return;
 }

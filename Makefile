@@ -46,7 +46,7 @@ PG_CFLAGS = -std=gnu11 -fvisibility=hidden -MMD -MP \
 	-Wall -Wextra -Wcast-qual -Wshadow -Wundef
 # Callbacks have the parameters that they are given, and PostgreSQL counts up
 # to lengthof() with an int.
-PG_CFLAGS += -Wno-unused-parameter -Wno-sign-compare
+PG_CFLAGS += -Wno-unused-parameter
 ifneq (,$(findstring clang,$(CC)))
 PG_CFLAGS += -Wno-unknown-warning-option -Wno-ignored-optimization-argument
 endif

@@ -226,3 +226,5 @@ BEGIN
 		execution_ids bigint[] NOT NULL,
 		claimed_at    timestamptz NOT NULL DEFAULT clock_timestamp());
 END $$;
+COMMENT ON FUNCTION wb.create_tables() IS
+'Makes the tables that are missing, owned by the caller. Part of wb.setup().';

@@ -3,12 +3,14 @@
  * wb_automations.h
  *		The words that cross stages, and the map.
  *
- *	user's INSERT ── capture ──> WbEvent ── decide ──> WbVerdict ── deliver ──>
- *				(trigger)			  (cached rules,			 |  rows in executions
- *									   filter, window)			 |  and deliveries
- *																 |  (the user's transaction
- *																 |   ends here)
- *		worker:	claim -> commit -> send (no transaction) -> record -> history
+ *	user's INSERT
+ *		capture: a trigger makes a WbEvent of the row
+ *		decide:  cached rules, filter and window make WbVerdicts of the event
+ *		deliver: a verdict becomes rows in wb.executions and wb.deliveries
+ *	user's COMMIT
+ *		deliver: the worker, woken, claims, commits, and sends by libcurl with
+ *				 no transaction open
+ *		record:	 what came of it, in one short transaction
  *
  * The folders of src/ are the stages, and their alphabet is the path of a
  * row.  A stage includes this file, its own header, the next stage's header
@@ -62,14 +64,14 @@ typedef struct WbEvent
 	int64		run_id;			/* WB_NO_ID for artifact events */
 	int64		artifact_id;	/* WB_NO_ID for run events */
 	int64		collection_id;
-	const char *run_name;		/* the run's id, as in its path */
-	const char *display_name;
-	const char *username;		/* who caused it */
-	const char *metric_name;
+	char	   *run_name;		/* the run's id, as in its path */
+	char	   *display_name;
+	char	   *username;		/* who caused it */
+	char	   *metric_name;
 	int64		step;
-	const char *run_state;		/* as stored, in lower case */
-	const char *alias;
-	const char *collection_name;
+	char	   *run_state;		/* as stored, in lower case */
+	char	   *alias;
+	char	   *collection_name;
 	int			artifact_version;
 	Jsonb	   *artifact_metadata;
 } WbEvent;

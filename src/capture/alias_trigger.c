@@ -14,6 +14,7 @@
 #include "postgres.h"
 
 #include "capture/capture.h"
+#include "decide/decide.h"
 #include "support/compat.h"
 #include "support/relation.h"
 
@@ -81,6 +82,6 @@ wb_sql_capture_alias(PG_FUNCTION_ARGS)
 	event.alias = wb_trigger_text(trigger, row, "alias");
 	event.username = wb_trigger_text(trigger, row, "created_by");
 	if (read_collection(&event) && read_artifact(&event))
-		wb_trigger_judge(&event);
+		wb_judge_event(&event);
 	return PointerGetDatum(NULL);
 }

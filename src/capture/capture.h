@@ -32,6 +32,5 @@ extern char *wb_trigger_text(const TriggerData *trigger, HeapTuple row,
 							 const char *column);
 extern int64 wb_trigger_id(const TriggerData *trigger, HeapTuple row,
 						   const char *column);
-extern void wb_trigger_judge(const WbEvent *event);
 
 #endif							/* WB_CAPTURE_H */

@@ -45,7 +45,8 @@ typedef struct MetRun
 #define SH_ELEMENT_TYPE MetRun
 #define SH_KEY_TYPE int64
 #define SH_KEY run_id
-#define SH_HASH_KEY(tb, k) murmurhash32((uint32) (k) ^ (uint32) ((uint64) (k) >> 32))
+#define SH_HASH_KEY(tb, k) \
+	murmurhash32((uint32) (k) ^ (uint32) ((uint64) (k) >> 32))
 #define SH_EQUAL(tb, a, b) ((a) == (b))
 #define SH_SCOPE static inline
 #define SH_DECLARE

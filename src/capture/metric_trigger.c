@@ -26,8 +26,6 @@
 #include "capture/capture.h"
 #include "common/hashfn.h"
 #include "decide/decide.h"
-#include "deliver/deliver.h"
-#include "support/clock.h"
 #include "support/compat.h"
 #include "support/relation.h"
 #include "utils/builtins.h"
@@ -37,15 +35,8 @@
 typedef struct SeriesKey
 {
 	int64		run_id;
-	const char *name;
+	char	   *name;
 } SeriesKey;
-
-/* An automation, and until when it has nothing new to say about this run. */
-typedef struct Candidate
-{
-	const WbAutomation *automation;
-	TimestampTz quiet_until;
-} Candidate;
 
 typedef struct SeriesEntry
 {
@@ -53,7 +44,7 @@ typedef struct SeriesEntry
 	char		status;			/* simplehash's own */
 	bool		is_loaded;
 	WbEvent		event;			/* what all rows of the series share */
-	List	   *candidates;		/* of Candidate * */
+	List	   *candidates;		/* of WbCandidate * */
 	WbSeries	series;
 } SeriesEntry;
 
@@ -70,7 +61,8 @@ hash_series(SeriesKey key)
 #define SH_KEY_TYPE SeriesKey
 #define SH_KEY key
 #define SH_HASH_KEY(tb, k) hash_series(k)
-#define SH_EQUAL(tb, a, b) ((a).run_id == (b).run_id && strcmp((a).name, (b).name) == 0)
+#define SH_EQUAL(tb, a, b) \
+	((a).run_id == (b).run_id && strcmp((a).name, (b).name) == 0)
 #define SH_SCOPE static inline
 #define SH_DECLARE
 #define SH_DEFINE
@@ -97,21 +89,24 @@ typedef struct MetricRow
 
 WB_FUNCTION_INFO_V1(wb_sql_capture_run_metric);
 
+static Datum
+read_column(HeapTuple tuple, Relation table, AttrNumber column)
+{
+	bool		is_null;		/* never: they are NOT NULL */
+
+	return heap_getattr(tuple, column, RelationGetDescr(table), &is_null);
+}
+
 static MetricRow
 read_row(const StatementState *state, Relation table, HeapTuple tuple)
 {
-	TupleDesc	columns = RelationGetDescr(table);
-	bool		is_null;
+	const WbSeriesSource *source = &state->source;
 	MetricRow	row;
 
-	row.run_id = DatumGetInt64(heap_getattr(tuple, state->run_id, columns,
-											&is_null));
-	row.name = TextDatumGetCString(heap_getattr(tuple, state->name, columns,
-												&is_null));
-	row.step = DatumGetInt64(heap_getattr(tuple, state->source.step, columns,
-										  &is_null));
-	row.value = DatumGetFloat8(heap_getattr(tuple, state->source.value, columns,
-											&is_null));
+	row.run_id = DatumGetInt64(read_column(tuple, table, state->run_id));
+	row.name = TextDatumGetCString(read_column(tuple, table, state->name));
+	row.step = DatumGetInt64(read_column(tuple, table, source->step));
+	row.value = DatumGetFloat8(read_column(tuple, table, source->value));
 	return row;
 }
 
@@ -122,9 +117,11 @@ read_row(const StatementState *state, Relation table, HeapTuple tuple)
 static CommandId
 command_of(HeapTuple tuple)
 {
-	if (TransactionIdIsValid(HeapTupleHeaderGetRawXmin(tuple->t_data)) &&
-		TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(tuple->t_data)))
-		return HeapTupleHeaderGetCmin(tuple->t_data);
+	HeapTupleHeader header = tuple->t_data;
+
+	if (TransactionIdIsValid(HeapTupleHeaderGetRawXmin(header)) &&
+		TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(header)))
+		return HeapTupleHeaderGetCmin(header);
 	return GetCurrentCommandId(false);
 }
 
@@ -154,27 +151,22 @@ find_state(FunctionCallInfo fcinfo, Relation table, HeapTuple tuple)
 	return state;
 }
 
-/* Find the rules on a series, and the largest window among them. */
+/* The largest window among the rules on a series; 0 where none needs one. */
 static int
-find_candidates(SeriesEntry *entry)
+largest_window(const List *candidates)
 {
-	int			capacity = 0;
+	int			largest = 0;
 	ListCell   *cell;
-	List	   *found;
 
-	entry->candidates = NIL;
-	found = wb_judge_find_candidates(&entry->event);
-	foreach(cell, found)
+	foreach(cell, candidates)
 	{
-		Candidate  *candidate = palloc(sizeof(Candidate));
+		const WbAutomation *automation =
+		((WbCandidate *) lfirst(cell))->automation;
 
-		candidate->automation = lfirst(cell);
-		candidate->quiet_until = DT_NOBEGIN;
-		entry->candidates = lappend(entry->candidates, candidate);
-		if (candidate->automation->rule)
-			capacity = Max(capacity, candidate->automation->rule->window_size);
+		if (automation->broken == NULL)
+			largest = Max(largest, automation->rule->window_size);
 	}
-	return capacity;
+	return largest;
 }
 
 /*
@@ -206,7 +198,8 @@ find_entry(StatementState *state, const MetricRow *row)
 				 errmsg("run " INT64_FORMAT " does not exist", row->run_id),
 				 errhint("Make it with wb.start_run(), or by INSERT into wb.runs.")));
 
-	capacity = find_candidates(entry);
+	entry->candidates = wb_judge_find_candidates(&entry->event);
+	capacity = largest_window(entry->candidates);
 	if (capacity > 0)
 	{
 		wb_series_load(&entry->series, capacity, &state->source,
@@ -229,28 +222,10 @@ judge_row(SeriesEntry *entry, const MetricRow *row)
 	entry->event.step = row->step;
 
 	foreach(cell, entry->candidates)
-	{
-		Candidate  *candidate = lfirst(cell);
-		const WbAutomation *automation = candidate->automation;
-		WbVerdict	verdict = {.automation = automation, .event = &entry->event};
-
-		if (automation->broken == NULL &&
-			!wb_judge_metric(automation, &entry->event, &entry->series,
-							 position, &verdict))
-			continue;
-		if (candidate->quiet_until > wb_clock_now())
-			continue;
-		if (automation->broken != NULL)
-			candidate->quiet_until = wb_deliver_fire_broken(&verdict);
-		else
-		{
-			wb_sentence_describe(&verdict);
-			candidate->quiet_until = wb_deliver_fire(&verdict);
-		}
-	}
+		wb_judge_metric(lfirst(cell), &entry->event, &entry->series, position);
 }
 
-/* Did an UPDATE leave the row's place in its series, and change its value? */
+/* Did an UPDATE leave the row where it was in its series? */
 static bool
 is_same_place(const MetricRow *old_row, const MetricRow *new_row)
 {

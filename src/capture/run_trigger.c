@@ -15,6 +15,7 @@
 #include "postgres.h"
 
 #include "capture/capture.h"
+#include "decide/decide.h"
 #include "support/compat.h"
 
 WB_FUNCTION_INFO_V1(wb_sql_capture_run_state);
@@ -38,6 +39,6 @@ wb_sql_capture_run_state(PG_FUNCTION_ARGS)
 	event.display_name = wb_trigger_text(trigger, row, "display_name");
 	event.username = wb_trigger_text(trigger, row, "username");
 	event.run_state = wb_trigger_text(trigger, row, "state");
-	wb_trigger_judge(&event);
+	wb_judge_event(&event);
 	return PointerGetDatum(NULL);
 }

@@ -15,8 +15,6 @@
 #include "postgres.h"
 
 #include "capture/capture.h"
-#include "decide/decide.h"
-#include "deliver/deliver.h"
 #include "support/relation.h"
 #include "support/setting.h"
 #include "utils/builtins.h"
@@ -63,16 +61,22 @@ wb_trigger_new_row(const TriggerData *trigger)
 		trigger->tg_newtuple : trigger->tg_trigtuple;
 }
 
+static Datum
+read_column(const TriggerData *trigger, HeapTuple row, const char *column,
+			bool *is_null)
+{
+	Relation	table = trigger->tg_relation;
+
+	return heap_getattr(row, wb_relation_attribute(table, column),
+						RelationGetDescr(table), is_null);
+}
+
 /* A text column of a row, or NULL. */
 char *
 wb_trigger_text(const TriggerData *trigger, HeapTuple row, const char *column)
 {
 	bool		is_null;
-	Datum		value = heap_getattr(row,
-									 wb_relation_attribute(trigger->tg_relation,
-														   column),
-									 RelationGetDescr(trigger->tg_relation),
-									 &is_null);
+	Datum		value = read_column(trigger, row, column, &is_null);
 
 	return is_null ? NULL : TextDatumGetCString(value);
 }
@@ -82,33 +86,7 @@ int64
 wb_trigger_id(const TriggerData *trigger, HeapTuple row, const char *column)
 {
 	bool		is_null;
-	Datum		value = heap_getattr(row,
-									 wb_relation_attribute(trigger->tg_relation,
-														   column),
-									 RelationGetDescr(trigger->tg_relation),
-									 &is_null);
+	Datum		value = read_column(trigger, row, column, &is_null);
 
 	return is_null ? WB_NO_ID : DatumGetInt64(value);
-}
-
-/* Judge an event that is no metric, and fire what it makes fire. */
-void
-wb_trigger_judge(const WbEvent *event)
-{
-	ListCell   *cell;
-	List	   *candidates = wb_judge_find_candidates(event);
-
-	foreach(cell, candidates)
-	{
-		WbAutomation *automation = lfirst(cell);
-		WbVerdict	verdict = {.automation = automation, .event = event};
-
-		if (automation->broken != NULL)
-			wb_deliver_fire_broken(&verdict);
-		else if (wb_judge_event(automation, event, &verdict))
-		{
-			wb_sentence_describe(&verdict);
-			wb_deliver_fire(&verdict);
-		}
-	}
 }

@@ -45,6 +45,7 @@ static const struct
 	const char *key;
 	bool		needs_integration;
 }			actions[] =
+
 {
 	{"NOTIFICATION", "notificationActionInput", true},
 	{"GENERIC_WEBHOOK", "genericWebhookActionInput", true},
@@ -261,7 +262,8 @@ fill_lookup_columns(const Draft *draft, const WbRule *rule)
 	values[0] = CStringGetTextDatum(wb_event_source(rule->event_type));
 	columns[1] = wb_relation_attribute(draft->table, "event_key");
 	values[1] = CStringGetTextDatum(rule->metric_name ? rule->metric_name : "");
-	return heap_modify_tuple_by_cols(draft->row, RelationGetDescr(draft->table),
+	return heap_modify_tuple_by_cols(draft->row,
+									 RelationGetDescr(draft->table),
 									 2, columns, values, nulls);
 }
 
@@ -272,7 +274,8 @@ stamp_update(const Draft *draft)
 	Datum		value = TimestampTzGetDatum(wb_clock_now());
 	bool		is_null = false;
 
-	return heap_modify_tuple_by_cols(draft->row, RelationGetDescr(draft->table),
+	return heap_modify_tuple_by_cols(draft->row,
+									 RelationGetDescr(draft->table),
 									 1, &column, &value, &is_null);
 }
 

@@ -71,6 +71,13 @@ typedef struct WbRule
 	int			states;			/* set of WbReportedState */
 } WbRule;
 
+/* An automation, and until when it has nothing new to say about its run. */
+typedef struct WbCandidate
+{
+	const WbAutomation *automation;
+	TimestampTz quiet_until;
+} WbCandidate;
+
 typedef struct WbPoint
 {
 	int64		step;
@@ -107,11 +114,9 @@ extern bool wb_filter_matches(const WbFilter *filter, const WbEvent *event);
 
 /* decide/judge.c */
 extern List *wb_judge_find_candidates(const WbEvent *event);
-extern bool wb_judge_metric(const WbAutomation *automation,
-							const WbEvent *event, const WbSeries *series,
-							int position, WbVerdict *verdict);
-extern bool wb_judge_event(const WbAutomation *automation,
-						   const WbEvent *event, WbVerdict *verdict);
+extern void wb_judge_metric(WbCandidate *candidate, const WbEvent *event,
+							const WbSeries *series, int position);
+extern void wb_judge_event(const WbEvent *event);
 
 /* decide/metric_rule.c */
 extern bool wb_metric_rule_holds(const WbRule *rule, const float8 *values,

@@ -24,7 +24,7 @@
 /* Longest value that a pattern is tried on; the rest is not looked at. */
 #define SUBJECT_MAX		4096
 
-static const char *
+static char *
 field_text(const WbEvent *event, WbFilterField field)
 {
 	switch (field)
@@ -44,14 +44,22 @@ field_text(const WbEvent *event, WbFilterField field)
 static bool
 read_field(const WbEvent *event, WbFilterField field, JsonbValue *value)
 {
-	const char *text = field_text(event, field);
+	char	   *text = field_text(event, field);
 
 	if (text == NULL)
 		return false;
 	value->type = jbvString;
-	value->val.string.val = unconstify(char *, text);
+	value->val.string.val = text;
 	value->val.string.len = strlen(text);
 	return true;
+}
+
+static int
+compare_numbers(const JsonbValue *a, const JsonbValue *b)
+{
+	return DatumGetInt32(DirectFunctionCall2(numeric_cmp,
+											 NumericGetDatum(a->val.numeric),
+											 NumericGetDatum(b->val.numeric)));
 }
 
 static bool
@@ -70,9 +78,7 @@ is_equal(const JsonbValue *a, const JsonbValue *b)
 				memcmp(a->val.string.val, b->val.string.val,
 					   a->val.string.len) == 0;
 		case jbvNumeric:
-			return DatumGetBool(DirectFunctionCall2(numeric_eq,
-													NumericGetDatum(a->val.numeric),
-													NumericGetDatum(b->val.numeric)));
+			return compare_numbers(a, b) == 0;
 		default:
 			return false;
 	}
@@ -95,9 +101,7 @@ compare(const JsonbValue *a, const JsonbValue *b, int *order)
 	}
 	if (a->type == jbvNumeric)
 	{
-		*order = DatumGetInt32(DirectFunctionCall2(numeric_cmp,
-												   NumericGetDatum(a->val.numeric),
-												   NumericGetDatum(b->val.numeric)));
+		*order = compare_numbers(a, b);
 		return true;
 	}
 	return false;
@@ -120,11 +124,10 @@ static bool
 matches_pattern(const JsonbValue *value, regex_t *regex)
 {
 	pg_wchar	subject[SUBJECT_MAX + 1];
-	int			length = Min(value->val.string.len, SUBJECT_MAX);
-	int			wide_length;
+	const char *text = value->val.string.val;
+	int			length = pg_mbcliplen(text, value->val.string.len, SUBJECT_MAX);
+	int			wide_length = pg_mb2wchar_with_len(text, subject, length);
 
-	length = pg_mbcliplen(value->val.string.val, value->val.string.len, length);
-	wide_length = pg_mb2wchar_with_len(value->val.string.val, subject, length);
 	return pg_regexec(regex, subject, wide_length, 0, NULL, 0, NULL, 0) ==
 		REG_OKAY;
 }
@@ -136,7 +139,8 @@ contains(const JsonbValue *value, const JsonbValue *part)
 
 	for (int i = 0; i + length <= value->val.string.len; i++)
 	{
-		if (memcmp(value->val.string.val + i, part->val.string.val, length) == 0)
+		if (memcmp(value->val.string.val + i, part->val.string.val,
+				   length) == 0)
 			return true;
 	}
 	return false;
@@ -146,7 +150,8 @@ contains(const JsonbValue *value, const JsonbValue *part)
 static bool
 satisfies(const WbFilter *filter, const JsonbValue *value)
 {
-	const JsonbValue *operand = filter->operands ? linitial(filter->operands) : NULL;
+	const JsonbValue *operand =
+	filter->operands ? linitial(filter->operands) : NULL;
 	int			order;
 
 	switch (filter->op)

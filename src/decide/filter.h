@@ -3,7 +3,7 @@
  * filter.h
  *		A filter as a tree, between its parser and its evaluation.
  *
- * Private to filter.c and filter_parse.c.
+ * Private to filter.c, filter_parse.c and pattern.c.
  *
  * IDENTIFICATION
  *		src/decide/filter.h
@@ -50,5 +50,8 @@ struct WbFilter
 	List	   *operands;		/* of JsonbValue *: one, or the list of $in */
 	regex_t    *regex;
 };
+
+/* decide/pattern.c */
+extern regex_t *wb_pattern_compile(const char *pattern, WbProblem *problem);
 
 #endif							/* WB_FILTER_H */

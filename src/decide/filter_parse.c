@@ -7,9 +7,6 @@
  * cannot be used becomes a WbProblem, because the same parser serves the user
  * who writes an automation and the user whose INSERT meets it later.
  *
- * Patterns follow RE2, so what RE2 leaves out because it may not end, such as
- * references back to a group, is refused here too.
- *
  * IDENTIFICATION
  *		src/decide/filter_parse.c
  *
@@ -17,9 +14,7 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_collation.h"
 #include "decide/filter.h"
-#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "support/json.h"
 
@@ -28,6 +23,7 @@ static const struct
 	const char *name;
 	WbFilterOperator op;
 }			operators[] =
+
 {
 	{"$and", WB_FILTER_AND},
 	{"$or", WB_FILTER_OR},
@@ -52,6 +48,7 @@ static const struct
 	WbFilterField field;
 	bool		is_of_run;
 }			fields[] =
+
 {
 	{"alias", WB_FIELD_ALIAS, false},
 	{"display_name", WB_FIELD_DISPLAY_NAME, true},
@@ -109,80 +106,6 @@ complain_of_operator(const char *name, WbProblem *problem)
 					"$lt, $lte, $in, $nin, $exists, $regex and $contains.");
 }
 
-/* Free a compiled pattern together with the context it belongs to. */
-static void
-free_pattern(void *regex)
-{
-	pg_regfree(regex);
-}
-
-/* Does the pattern use what RE2 does not have? */
-static bool
-is_beyond_re2(const char *pattern)
-{
-	bool		in_brackets = false;
-
-	for (const char *c = pattern; *c; c++)
-	{
-		if (*c == '\\' && c[1])
-		{
-			c++;
-			if (!in_brackets && *c >= '1' && *c <= '9')
-				return true;
-		}
-		else if (*c == '[')
-			in_brackets = true;
-		else if (*c == ']')
-			in_brackets = false;
-		else if (!in_brackets && c[0] == '(' && c[1] == '?' &&
-				 (c[2] == '=' || c[2] == '!' || c[2] == '<'))
-			return true;
-	}
-	return strncmp(pattern, "***", 3) == 0;
-}
-
-static regex_t *
-compile_pattern(const char *pattern, WbProblem *problem)
-{
-	int			length = strlen(pattern);
-	pg_wchar   *wide;
-	int			wide_length;
-	regex_t    *regex;
-	int			code;
-	MemoryContextCallback *callback;
-
-	if (pg_mbstrlen(pattern) > WB_PATTERN_MAX || is_beyond_re2(pattern))
-	{
-		complain(problem, psprintf("regular expression \"%s\" is not supported",
-								   pattern),
-				 "Patterns follow RE2: no references back, no looking around, "
-				 "at most 1000 characters.");
-		return NULL;
-	}
-
-	wide = palloc((length + 1) * sizeof(pg_wchar));
-	wide_length = pg_mb2wchar_with_len(pattern, wide, length);
-	regex = palloc0(sizeof(regex_t));
-	code = pg_regcomp(regex, wide, wide_length, REG_ADVANCED | REG_NOSUB,
-					  DEFAULT_COLLATION_OID);
-	pfree(wide);
-	if (code != REG_OKAY)
-	{
-		char		reason[100];
-
-		pg_regerror(code, regex, reason, sizeof(reason));
-		complain(problem, psprintf("invalid regular expression \"%s\": %s",
-								   pattern, reason), NULL);
-		return NULL;
-	}
-
-	callback = palloc0(sizeof(MemoryContextCallback));
-	callback->func = free_pattern;
-	callback->arg = regex;
-	MemoryContextRegisterResetCallback(CurrentMemoryContext, callback);
-	return regex;
-}
-
 /* A scalar that outlives the document it was read from. */
 static JsonbValue *
 copy_scalar(const JsonbValue *value)
@@ -227,8 +150,8 @@ parse_list(JsonbContainer *array, const char *name, WbProblem *problem)
 
 /* "$op": operand, under a field. */
 static WbFilter *
-parse_operator(WbFilterField field, const char *name, const JsonbValue *operand,
-			   WbProblem *problem)
+parse_operator(WbFilterField field, const char *name,
+			   const JsonbValue *operand, WbProblem *problem)
 {
 	WbFilterOperator op;
 	WbFilter   *filter;
@@ -267,7 +190,9 @@ parse_operator(WbFilterField field, const char *name, const JsonbValue *operand,
 	filter->operands = list_make1(copy_scalar(operand));
 	if (op == WB_FILTER_REGEX)
 	{
-		filter->regex = compile_pattern(wb_json_value_text(operand), problem);
+		char	   *pattern = wb_json_value_text(operand);
+
+		filter->regex = wb_pattern_compile(pattern, problem);
 		if (filter->regex == NULL)
 			return NULL;
 	}

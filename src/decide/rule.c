@@ -33,6 +33,7 @@ static const struct
 	const char *name;
 	WbComparison comparison;
 }			comparisons[] =
+
 {
 	{"$gt", WB_COMPARISON_GT},
 	{"$gte", WB_COMPARISON_GTE},
@@ -48,19 +49,21 @@ static const struct
 	const char *name;
 	WbAggregate aggregate;
 }			aggregates[] =
+
 {
 	{"AVERAGE", WB_AGGREGATE_AVERAGE},
 	{"MIN", WB_AGGREGATE_MIN},
 	{"MAX", WB_AGGREGATE_MAX},
 };
 
-/* What users see of the states in wb.runs; a crash is reported as a failure. */
+/* What users see of the states in wb.runs; a crash is seen as a failure. */
 static const struct
 {
 	const char *run_state;
 	const char *reported;
 	WbReportedState state;
 }			reported_states[] =
+
 {
 	{"running", "RUNNING", WB_STATE_RUNNING},
 	{"finished", "FINISHED", WB_STATE_FINISHED},
@@ -143,13 +146,13 @@ check_keys(JsonbContainer *object, const char *const *allowed,
 	{
 		bool		is_known = token != WJB_KEY;
 
+		char	   *name = is_known ? NULL : wb_json_value_text(&key);
+
 		for (int i = 0; !is_known && allowed[i]; i++)
-			is_known = key.val.string.len == (int) strlen(allowed[i]) &&
-				memcmp(key.val.string.val, allowed[i], key.val.string.len) == 0;
+			is_known = strcmp(name, allowed[i]) == 0;
 		if (!is_known)
-			return complain(problem, psprintf("unknown key \"%.*s\" in %s",
-											  key.val.string.len,
-											  key.val.string.val, what), NULL);
+			return complain(problem, psprintf("unknown key \"%s\" in %s",
+											  name, what), NULL);
 	}
 	return true;
 }

@@ -274,8 +274,9 @@ load_entry(CacheEntry *entry)
 			entry->is_watched = true;
 			if (entry->key.is_watch)
 				break;
-			entry->automations = lappend(entry->automations,
-										 read_automation(&scan, entry->key.type));
+			entry->automations =
+				lappend(entry->automations,
+						read_automation(&scan, entry->key.type));
 		}
 		wb_scan_end(&scan);
 		table_close(table, AccessShareLock);
@@ -314,8 +315,8 @@ find_entry(CacheKey key)
 bool
 wb_rules_watch_metric(const char *name, int length)
 {
-	CacheKey	key = {.type = WB_EVENT_RUN_METRIC, .is_watch = true,
-		.name = name, .name_length = length};
+	CacheKey	key = {.type = WB_EVENT_RUN_METRIC,.is_watch = true,
+	.name = name,.name_length = length};
 
 	return find_entry(key)->is_watched;
 }
@@ -328,8 +329,8 @@ List *
 wb_rules_find(WbEventType type, const char *key_name, WbScopeType scope_type,
 			  int64 scope_id)
 {
-	CacheKey	key = {.type = type, .scope_type = scope_type,
-		.scope_id = scope_id, .name = key_name,
+	CacheKey	key = {.type = type,.scope_type = scope_type,
+		.scope_id = scope_id,.name = key_name,
 	.name_length = strlen(key_name)};
 
 	return find_entry(key)->automations;

@@ -173,7 +173,7 @@ void
 wb_series_copy_window(const WbSeries *series, int count, float8 *values)
 {
 	const WbPoint *oldest = series->points + series->start +
-		series->count - count;
+	series->count - count;
 
 	Assert(count <= series->count);
 	for (int i = 0; i < count; i++)

@@ -28,9 +28,22 @@
 TimestampTz
 wb_cooldown_end(TimestampTz start, const Interval *cooldown)
 {
-	return DatumGetTimestampTz(DirectFunctionCall2(timestamptz_pl_interval,
-												   TimestampTzGetDatum(start),
-												   IntervalPGetDatum(cooldown)));
+	Datum		end = DirectFunctionCall2(timestamptz_pl_interval,
+										  TimestampTzGetDatum(start),
+										  IntervalPGetDatum(cooldown));
+
+	return DatumGetTimestampTz(end);
+}
+
+/* When a cooldown that would end at a moment started. */
+static TimestampTz
+cooldown_start(TimestampTz end, const Interval *cooldown)
+{
+	Datum		start = DirectFunctionCall2(timestamptz_mi_interval,
+											TimestampTzGetDatum(end),
+											IntervalPGetDatum(cooldown));
+
+	return DatumGetTimestampTz(start);
 }
 
 /*
@@ -77,9 +90,7 @@ wb_cooldown_find(const WbVerdict *verdict, const char *origin,
 	WbScan		scan;
 	ScanKeyData keys[2];
 
-	since = DatumGetTimestampTz(DirectFunctionCall2(timestamptz_mi_interval,
-													TimestampTzGetDatum(now),
-													IntervalPGetDatum(automation->cooldown)));
+	since = cooldown_start(now, automation->cooldown);
 	table = table_open(wb_relation_oid(WB_TABLE_EXECUTIONS), AccessShareLock);
 	index_oid = is_of_run ?
 		wb_relation_index(table, "run_id", "automation_id", "id") :

@@ -48,7 +48,7 @@ typedef struct WbOutcome
 	int64		retry_in_ms;	/* with RETRY and HELD */
 } WbOutcome;
 
-/* What to send.  url and headers carry secrets: they never leave the worker. */
+/* What to send.  url and headers carry secrets, which stay in the worker. */
 typedef struct WbRequest
 {
 	char	   *url;
@@ -93,6 +93,7 @@ typedef struct WbDelivery
 	dlist_node	node;
 	MemoryContext context;
 	int64		execution_id;
+	int64		integration_id; /* WB_NO_ID where none is needed */
 	int64		claim_id;
 	int			attempt;		/* this one, counted from 1 */
 	char	   *webhook_id;		/* the same at every attempt */
@@ -115,13 +116,13 @@ extern bool wb_address_check_networks(char **newval, void **extra,
 extern const char *wb_address_refusal(const struct sockaddr *address);
 extern const char *wb_address_refusal_text(const char *address);
 
-/* deliver/claim.c */
-extern int	wb_claim_batch(int limit, dlist_head *claimed, TimestampTz *next_due);
-extern void wb_claim_recover(void);
-
 /* deliver/fire.c */
 extern TimestampTz wb_deliver_fire(const WbVerdict *verdict);
 extern TimestampTz wb_deliver_fire_broken(const WbVerdict *verdict);
+
+/* deliver/hand.c */
+extern bool wb_hand_release(const WbDelivery *delivery);
+extern void wb_hand_free(dlist_head *deliveries);
 
 /* deliver/http.c, transfer.c */
 extern void wb_http_start(void);
@@ -154,6 +155,10 @@ extern char *wb_template_expand(const char *text, const WbDelivery *delivery,
 extern Jsonb *wb_template_expand_json(Jsonb *document,
 									  const WbDelivery *delivery,
 									  bool with_secrets, WbOutcome *outcome);
+
+/* deliver/transaction.c */
+extern void wb_worker_begin(const char *activity);
+extern void wb_worker_commit(void);
 
 /* deliver/url.c */
 extern const char *wb_url_refusal(const char *url, const char **hint);

@@ -56,7 +56,7 @@ static WbPlan insert_execution = {
 	16,
 	{INT8OID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, INTERVALOID, TEXTOID,
 		TEXTOID, INT8OID, INT8OID, INT8OID, TEXTOID, JSONBOID, TEXTOID,
-		JSONBOID, JSONBOID},
+	JSONBOID, JSONBOID},
 	NULL
 };
 
@@ -72,13 +72,13 @@ static WbPlan insert_delivery = {
 static pg_uuid_t *
 read_installation(void)
 {
-	Relation	table;
+	Oid			oid = wb_relation_oid(WB_TABLE_INSTALLATION);
+	Relation	table = table_open(oid, AccessShareLock);
 	WbScan		scan;
 	ScanKeyData key;
 	bool		is_null;
 	pg_uuid_t  *id = NULL;
 
-	table = table_open(wb_relation_oid(WB_TABLE_INSTALLATION), AccessShareLock);
 	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_BOOLEQ, BoolGetDatum(true));
 	wb_scan_begin(&scan, table, wb_relation_index(table, "only_row", NULL, NULL),
 				  &key, 1, NULL, ForwardScanDirection);
@@ -189,7 +189,7 @@ concerns_everybody(const ErrorData *error)
 	switch (ERRCODE_TO_CATEGORY(error->sqlerrcode))
 	{
 		case MAKE_SQLSTATE('5', '3', '0', '0', '0'):	/* no resources */
-		case MAKE_SQLSTATE('5', '7', '0', '0', '0'):	/* cancelled, shutdown */
+		case MAKE_SQLSTATE('5', '7', '0', '0', '0'):	/* cancelled */
 		case MAKE_SQLSTATE('5', '8', '0', '0', '0'):	/* system error */
 			return true;
 		default:
@@ -197,13 +197,12 @@ concerns_everybody(const ErrorData *error)
 	}
 }
 
-/* Write a firing; returns false, and leaves nothing, where that failed. */
-static bool
+/* Write a firing; where that fails, log it and leave nothing. */
+static void
 write_guarded(const Firing *firing)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
-	volatile bool is_written = false;
 
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(context);
@@ -211,7 +210,6 @@ write_guarded(const Firing *firing)
 	{
 		write_rows(firing);
 		ReleaseCurrentSubTransaction();
-		is_written = true;
 	}
 	PG_CATCH();
 	{
@@ -232,7 +230,6 @@ write_guarded(const Firing *firing)
 	PG_END_TRY();
 	MemoryContextSwitchTo(context);
 	CurrentResourceOwner = owner;
-	return is_written;
 }
 
 static bool
@@ -252,8 +249,8 @@ TimestampTz
 wb_deliver_fire(const WbVerdict *verdict)
 {
 	const WbAutomation *automation = verdict->automation;
-	Firing		firing = {.verdict = verdict, .origin = "event",
-		.state = "PENDING", .cooldown_key = "", .why = verdict->why,
+	Firing		firing = {.verdict = verdict,.origin = "event",
+		.state = "PENDING",.cooldown_key = "",.why = verdict->why,
 	.now = wb_clock_now()};
 	WbCooldown	cooldown;
 	TimestampTz end;
@@ -268,18 +265,22 @@ wb_deliver_fire(const WbVerdict *verdict)
 
 	cooldown = wb_cooldown_find(verdict, firing.origin, firing.cooldown_key,
 								firing.now);
-	end = wb_cooldown_end(cooldown.is_active ? cooldown.started_at : firing.now,
-						  automation->cooldown);
-	if (cooldown.is_active && cooldown.is_noted)
-		return end;
-	if (cooldown.is_active)
+	if (!cooldown.is_active)
 	{
-		firing.state = "SKIPPED";
-		firing.problem = psprintf("cooldown until %s", timestamptz_to_str(end));
+		/* only a suppressed match is known to stay so: ask once more */
+		write_guarded(&firing);
+		return DT_NOBEGIN;
 	}
 
-	/* only the first suppressed match is worth a row, so ask once more */
-	return write_guarded(&firing) && cooldown.is_active ? end : DT_NOBEGIN;
+	end = wb_cooldown_end(cooldown.started_at, automation->cooldown);
+	if (!cooldown.is_noted)
+	{
+		firing.state = "SKIPPED";
+		firing.problem = psprintf("cooldown until %s",
+								  timestamptz_to_str(end));
+		write_guarded(&firing);
+	}
+	return end;
 }
 
 /*
@@ -290,8 +291,8 @@ TimestampTz
 wb_deliver_fire_broken(const WbVerdict *verdict)
 {
 	const WbAutomation *automation = verdict->automation;
-	Firing		firing = {.verdict = verdict, .origin = "error",
-		.state = "FAILED", .cooldown_key = "", .problem = automation->broken,
+	Firing		firing = {.verdict = verdict,.origin = "error",
+		.state = "FAILED",.cooldown_key = "",.problem = automation->broken,
 	.now = wb_clock_now()};
 	WbCooldown	cooldown = {0};
 
@@ -304,6 +305,7 @@ wb_deliver_fire_broken(const WbVerdict *verdict)
 		cooldown.started_at = firing.now;
 		write_guarded(&firing);
 	}
-	return has_cooldown(automation) ?
-		wb_cooldown_end(cooldown.started_at, automation->cooldown) : DT_NOBEGIN;
+	if (!has_cooldown(automation))
+		return DT_NOBEGIN;
+	return wb_cooldown_end(cooldown.started_at, automation->cooldown);
 }

@@ -17,5 +17,6 @@
 
 /* record/outcome.c */
 extern void wb_record_outcomes(dlist_head *ended);
+extern void wb_record_write(dlist_head *ended);
 
 #endif							/* WB_RECORD_H */

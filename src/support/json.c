@@ -54,11 +54,13 @@ bool
 wb_json_get_number(JsonbContainer *object, const char *key, float8 *number)
 {
 	JsonbValue *value = wb_json_get(object, key);
+	Datum		digits;
 
 	if (value == NULL || value->type != jbvNumeric)
 		return false;
+	digits = NumericGetDatum(value->val.numeric);
 	*number = DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow,
-												 NumericGetDatum(value->val.numeric)));
+												 digits));
 	return true;
 }
 

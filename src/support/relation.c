@@ -277,9 +277,8 @@ wb_scan_begin(WbScan *scan, Relation table, Oid index_oid, ScanKey keys,
 	for (int i = 0; i < key_count; i++)
 		keys[i].sk_collation = scan->index->rd_indcollation[i];
 
-	scan->scan = wb_index_beginscan(table, scan->index,
-									scan->is_filtered ? SnapshotAny : scan->snapshot,
-									key_count);
+	scan->scan = wb_index_beginscan(table, scan->index, scan->is_filtered ?
+									SnapshotAny : scan->snapshot, key_count);
 	index_rescan(scan->scan, keys, key_count, NULL, 0);
 }
 

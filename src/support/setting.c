@@ -48,6 +48,7 @@ static const struct
 	bool		start;
 	const char *text;
 }			bool_settings[] =
+
 {
 	{"wb_automations.allow_http", PGC_SIGHUP, &wb_setting_allow_http, false,
 	"Allows webhooks over http as well as https."},
@@ -68,6 +69,7 @@ static const struct
 	int			most;
 	const char *text;
 }			int_settings[] =
+
 {
 	{"wb_automations.clock_offset", PGC_SUSET, GUC_UNIT_S,
 		&wb_setting_clock_offset, 0, INT_MIN / 2, INT_MAX / 2,
@@ -93,6 +95,7 @@ static const struct
 	GucStringCheckHook check;
 	const char *text;
 }			string_settings[] =
+
 {
 	{"wb_automations.allowed_networks", PGC_SIGHUP, GUC_LIST_INPUT,
 		&wb_setting_allowed_networks, "", wb_address_check_networks,

@@ -190,7 +190,7 @@ INSERT INTO wb.run_metrics (run_id, name, step, value) VALUES (919901, 'unwatche
 
 -- one among known ones, and the statement leaves nothing
 INSERT INTO wb.run_metrics (run_id, name, step, value) VALUES (:run, 'unwatched', 0, 1), (919902, 'unwatched', 0, 1);
-SELECT count(*) FROM wb.run_metrics WHERE name = 'unwatched';
+SELECT count(*) FROM wb.run_metrics WHERE run_id = :run AND name = 'unwatched';
 
 -- in a transaction after a savepoint too
 BEGIN;

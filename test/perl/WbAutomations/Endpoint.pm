@@ -160,7 +160,9 @@ sub stop
 
 	return if !$self->{pid} || $self->{owner} != $$;
 	local ($?, $!);
-	close $self->{lifeline};
+
+	# A receiver that was started later holds this one's lifeline as well.
+	kill 'TERM', $self->{pid};
 	waitpid delete $self->{pid}, 0;
 	return;
 }

@@ -1,0 +1,134 @@
+/*-------------------------------------------------------------------------
+ *
+ * contend.c
+ *		Lets one execution through where several fired within a cooldown.
+ *
+ * Writers do not wait for each other, so two open transactions may both fire
+ * (see cooldown.c).  The worker sees both, and asks of each, in the order of
+ * their ids: has another of the same automation and run been accepted, with a
+ * time less than the cooldown away?  Accepted is what was carried out, what
+ * failed, what was attempted, and what the worker has in hand.  Executions
+ * that were replays, tests or errors neither block nor are blocked.
+ *
+ * IDENTIFICATION
+ *		src/deliver/contend.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/stratnum.h"
+#include "access/table.h"
+#include "catalog/pg_type.h"
+#include "deliver/worker.h"
+#include "support/plan.h"
+#include "support/relation.h"
+#include "utils/fmgroids.h"
+#include "utils/fmgrprotos.h"
+#include "utils/timestamp.h"
+
+static WbPlan find_attempt = {
+	"SELECT FROM wb.deliveries WHERE execution_id = $1 AND attempts > 0",
+	1,
+	{INT8OID},
+	NULL
+};
+
+static bool
+is_accepted(WbScan *scan, int64 execution_id)
+{
+	const char *state = wb_scan_text(scan, "state");
+	Datum		value = Int64GetDatum(execution_id);
+
+	if (strcmp(state, "PENDING") != 0)
+		return strcmp(state, "SKIPPED") != 0;
+	return wb_hand_has(execution_id) ||
+		wb_plan_run(&find_attempt, &value, NULL, SPI_OK_SELECT) > 0;
+}
+
+/* Is the scan at an execution that this one cannot stand beside? */
+static bool
+is_rival(WbScan *scan, const WbContender *contender)
+{
+	int64		execution_id = wb_scan_id(scan, "id");
+
+	return execution_id != contender->execution_id &&
+		strcmp(wb_scan_text(scan, "origin"), "event") == 0 &&
+		strcmp(wb_scan_text(scan, "cooldown_key"),
+			   contender->cooldown_key) == 0 &&
+		is_accepted(scan, execution_id);
+}
+
+/* Start at the newest execution of the automation and run. */
+static bool
+begin_scan(WbScan *scan, Relation table, const WbContender *contender)
+{
+	bool		has_run = contender->run_id != WB_NO_ID;
+	Oid			index_oid = has_run ?
+	wb_relation_index(table, "run_id", "automation_id", "id") :
+	wb_relation_index(table, "automation_id", "id", NULL);
+	ScanKeyData keys[2];
+
+	/* somebody dropped it: sending once too often is the better mistake */
+	if (!OidIsValid(index_oid))
+		return false;
+	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT8EQ,
+				Int64GetDatum(has_run ? contender->run_id :
+							  contender->automation_id));
+	ScanKeyInit(&keys[1], 2, BTEqualStrategyNumber, F_INT8EQ,
+				Int64GetDatum(contender->automation_id));
+	wb_scan_begin(scan, table, index_oid, keys, has_run ? 2 : 1, NULL,
+				  BackwardScanDirection);
+	return true;
+}
+
+static TimestampTz
+shift(PGFunction operation, TimestampTz at, Interval *cooldown)
+{
+	return DatumGetTimestampTz(DirectFunctionCall2(operation,
+												   TimestampTzGetDatum(at),
+												   IntervalPGetDatum(cooldown)));
+}
+
+/*
+ * Why an execution must not be carried out, or NULL.  Called for each that
+ * has a cooldown, in the order of their ids; the ones accepted before are in
+ * hand by then.
+ */
+char *
+wb_contend_lose(const WbContender *contender)
+{
+	Interval   *cooldown = contender->cooldown;
+	TimestampTz since = shift(timestamptz_mi_interval,
+							  contender->triggered_at, cooldown);
+	TimestampTz until = shift(timestamptz_pl_interval,
+							  contender->triggered_at, cooldown);
+	Relation	table = table_open(wb_relation_oid(WB_TABLE_EXECUTIONS),
+								   AccessShareLock);
+	WbScan		scan;
+	char	   *reason = NULL;
+
+	if (begin_scan(&scan, table, contender))
+	{
+		while (reason == NULL && wb_scan_next(&scan))
+		{
+			bool		is_null;
+			TimestampTz at = DatumGetTimestampTz(wb_scan_column(&scan,
+																"triggered_at",
+																&is_null));
+
+			/* ids are given in the order of time, or nearly so */
+			if (at <= since)
+				break;
+			if (at < until && is_rival(&scan, contender))
+				reason = psprintf("cooldown until %s: execution " INT64_FORMAT
+								  " was accepted",
+								  timestamptz_to_str(shift(timestamptz_pl_interval,
+														   at, cooldown)),
+								  wb_scan_id(&scan, "id"));
+		}
+		wb_scan_end(&scan);
+	}
+	table_close(table, AccessShareLock);
+	return reason;
+}

@@ -1,0 +1,127 @@
+/*-------------------------------------------------------------------------
+ *
+ * crash.c
+ *		What a worker that died has left in hand.
+ *
+ * Nobody knows whether the receiver has it, so it is sent again, with the
+ * same id.  It may also be what the worker died of.  That is decided only on
+ * proof: an execution is given up when the worker died for the third time
+ * with it in hand, and with nothing else.
+ *
+ * IDENTIFICATION
+ *		src/deliver/crash.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "deliver/worker.h"
+#include "record/record.h"
+#include "support/clock.h"
+#include "support/plan.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#define RETRY_MS		1000
+
+static const char reason[] =
+"the worker stopped before it recorded the answer";
+
+/*
+ * A row that is due after its claim was recorded with a later attempt; its
+ * claim only had others that were not.
+ */
+static WbPlan read_claims = {
+	"SELECT d.execution_id, d.integration_id, d.attempts::bigint,"
+	" d.crashes::bigint"
+	" FROM wb.delivery_claims c CROSS JOIN unnest(c.execution_ids) AS taken(id)"
+	" JOIN wb.deliveries d ON d.execution_id = taken.id"
+	" WHERE d.due_at <= c.claimed_at",
+	0,
+	{0},
+	NULL
+};
+
+static WbPlan put_back = {
+	"UPDATE wb.deliveries SET attempts = attempts + 1,"
+	" crashes = least(crashes + 1, $2), due_at = $3, last_error = $4"
+	" WHERE execution_id = ANY ($1)",
+	4,
+	{INT8ARRAYOID, INT2OID, TIMESTAMPTZOID, TEXTOID},
+	NULL
+};
+
+static WbPlan delete_claims = {
+	"DELETE FROM wb.delivery_claims", 0, {0}, NULL
+};
+
+static int64
+read_number(SPITupleTable *rows, uint64 row, int column)
+{
+	bool		is_null;
+
+	return DatumGetInt64(SPI_getbinval(rows->vals[row], rows->tupdesc, column,
+									   &is_null));
+}
+
+/* Queue all of them again. */
+static void
+put_all_back(SPITupleTable *rows, uint64 count)
+{
+	ArrayBuildState *ids = initArrayResult(INT8OID, CurrentMemoryContext,
+										   false);
+	Datum		values[4];
+
+	for (uint64 row = 0; row < count; row++)
+		accumArrayResult(ids, Int64GetDatum(read_number(rows, row, 1)), false,
+						 INT8OID, CurrentMemoryContext);
+	values[0] = makeArrayResult(ids, CurrentMemoryContext);
+	values[1] = Int16GetDatum(WB_CRASHES_UNTIL_ALONE);
+	values[2] = TimestampTzGetDatum(TimestampTzPlusMilliseconds(wb_clock_now(),
+																RETRY_MS));
+	values[3] = CStringGetTextDatum(reason);
+	wb_plan_run(&put_back, values, NULL, SPI_OK_UPDATE);
+}
+
+/* The only one in hand, again: it will not be sent any more. */
+static void
+give_up(SPITupleTable *rows)
+{
+	WbDelivery *delivery = wb_hand_new_delivery(read_number(rows, 0, 1));
+	dlist_head	settled = DLIST_STATIC_INIT(settled);
+
+	delivery->integration_id = read_number(rows, 0, 2);
+	delivery->attempt = 1 + (int) read_number(rows, 0, 3);
+	delivery->outcome.kind = WB_OUTCOME_FAILED;
+	delivery->outcome.started_at = wb_clock_now();
+	delivery->outcome.error = psprintf("%s %d times, with nothing else in hand",
+									   reason, WB_CRASHES_UNTIL_ALONE + 1);
+	dlist_push_tail(&settled, &delivery->node);
+	wb_record_write(&settled);
+	wb_hand_free(&settled);
+}
+
+/*
+ * Called once, by the only worker, before its first claim.
+ */
+void
+wb_crash_recover(void)
+{
+	SPITupleTable *rows;
+	uint64		count;
+
+	wb_worker_begin("recovering deliveries");
+	count = wb_plan_run(&read_claims, NULL, NULL, SPI_OK_SELECT);
+	rows = SPI_tuptable;
+	if (count == 1 && read_number(rows, 0, 4) >= WB_CRASHES_UNTIL_ALONE)
+		give_up(rows);
+	else if (count > 0)
+		put_all_back(rows, count);
+	wb_plan_run(&delete_claims, NULL, NULL, SPI_OK_DELETE);
+	wb_worker_commit();
+	if (count > 0)
+		ereport(LOG,
+				(errmsg("an earlier worker left " UINT64_FORMAT " deliveries without an answer",
+						count)));
+}

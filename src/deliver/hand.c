@@ -1,0 +1,178 @@
+/*-------------------------------------------------------------------------
+ *
+ * hand.c
+ *		What the worker has in hand: claimed, and not yet recorded.
+ *
+ * The rows of a claimed execution are not touched until its outcome is
+ * recorded, so the queue still shows it, and only this memory keeps the
+ * worker from claiming it again.  Should the worker die, the journal in
+ * wb.delivery_claims tells the next one (see crash.c).
+ *
+ * IDENTIFICATION
+ *		src/deliver/hand.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "deliver/worker.h"
+#include "utils/hsearch.h"
+#include "utils/memutils.h"
+
+/* How many executions in hand belong to an integration, or to a claim. */
+typedef struct Tally
+{
+	int64		id;
+	int			count;
+} Tally;
+
+static HTAB * executions = NULL;	/* of int64 */
+static HTAB * integrations = NULL;	/* of Tally */
+static HTAB * claims = NULL;	/* of Tally */
+static MemoryContext deliveries_context = NULL;
+
+static HTAB *
+make_table(const char *name, Size entry_bytes)
+{
+	HASHCTL		control = {.keysize = sizeof(int64),.entrysize = entry_bytes};
+
+	return hash_create(name, 256, &control, HASH_ELEM | HASH_BLOBS);
+}
+
+/* Called once, when the worker starts. */
+void
+wb_hand_start(void)
+{
+	executions = make_table("wb executions in hand", sizeof(int64));
+	integrations = make_table("wb integrations in hand", sizeof(Tally));
+	claims = make_table("wb claims in hand", sizeof(Tally));
+	deliveries_context = AllocSetContextCreate(TopMemoryContext,
+											   "wb deliveries",
+											   ALLOCSET_DEFAULT_SIZES);
+}
+
+/* An empty delivery, in a memory context of its own. */
+WbDelivery *
+wb_hand_new_delivery(int64 execution_id)
+{
+	MemoryContext context = AllocSetContextCreate(deliveries_context,
+												  "wb delivery",
+												  ALLOCSET_SMALL_SIZES);
+	WbDelivery *delivery = MemoryContextAllocZero(context,
+												  sizeof(WbDelivery));
+
+	delivery->context = context;
+	delivery->execution_id = execution_id;
+	return delivery;
+}
+
+static void
+count_up(HTAB * table, int64 id)
+{
+	bool		found;
+	Tally	   *tally = hash_search(table, &id, HASH_ENTER, &found);
+
+	tally->count = found ? tally->count + 1 : 1;
+}
+
+/* Returns whether that was the last one. */
+static bool
+count_down(HTAB * table, int64 id)
+{
+	Tally	   *tally = hash_search(table, &id, HASH_FIND, NULL);
+
+	if (tally == NULL || --tally->count > 0)
+		return false;
+	hash_search(table, &id, HASH_REMOVE, NULL);
+	return true;
+}
+
+/* Take a delivery in hand that was not. */
+void
+wb_hand_take(const WbDelivery *delivery)
+{
+	hash_search(executions, &delivery->execution_id, HASH_ENTER, NULL);
+	count_up(integrations, delivery->integration_id);
+}
+
+/* A delivery in hand has become part of a claim. */
+void
+wb_hand_join_claim(WbDelivery *delivery, int64 claim_id)
+{
+	delivery->claim_id = claim_id;
+	count_up(claims, claim_id);
+}
+
+/*
+ * Let go of a delivery that has its outcome.  Returns whether it was the last
+ * of its claim.  One that was never taken is let go without effect.
+ */
+bool
+wb_hand_release(const WbDelivery *delivery)
+{
+	bool		found;
+
+	hash_search(executions, &delivery->execution_id, HASH_REMOVE, &found);
+	if (!found)
+		return false;
+	count_down(integrations, delivery->integration_id);
+	return delivery->claim_id != WB_NO_ID &&
+		count_down(claims, delivery->claim_id);
+}
+
+/* Free deliveries whose outcomes are committed. */
+void
+wb_hand_free(dlist_head *deliveries)
+{
+	while (!dlist_is_empty(deliveries))
+	{
+		dlist_node *node = dlist_pop_head_node(deliveries);
+
+		MemoryContextDelete(dlist_container(WbDelivery, node, node)->context);
+	}
+}
+
+bool
+wb_hand_has(int64 execution_id)
+{
+	return hash_search(executions, &execution_id, HASH_FIND, NULL) != NULL;
+}
+
+int
+wb_hand_count(void)
+{
+	return (int) hash_get_num_entries(executions);
+}
+
+/*
+ * What is in hand, as bigint[] of executions, bigint[] of integrations and
+ * integer[] of how many belong to each of those.
+ */
+void
+wb_hand_list(ArrayType * *execution_ids, ArrayType * *integration_ids,
+			 ArrayType * *counts)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ArrayBuildState *ids = initArrayResult(INT8OID, context, false);
+	ArrayBuildState *receivers = initArrayResult(INT8OID, context, false);
+	ArrayBuildState *loads = initArrayResult(INT4OID, context, false);
+	HASH_SEQ_STATUS status;
+	int64	   *id;
+	Tally	   *tally;
+
+	hash_seq_init(&status, executions);
+	while ((id = hash_seq_search(&status)) != NULL)
+		accumArrayResult(ids, Int64GetDatum(*id), false, INT8OID, context);
+	hash_seq_init(&status, integrations);
+	while ((tally = hash_seq_search(&status)) != NULL)
+	{
+		accumArrayResult(receivers, Int64GetDatum(tally->id), false, INT8OID,
+						 context);
+		accumArrayResult(loads, Int32GetDatum(tally->count), false, INT4OID,
+						 context);
+	}
+	*execution_ids = DatumGetArrayTypeP(makeArrayResult(ids, context));
+	*integration_ids = DatumGetArrayTypeP(makeArrayResult(receivers, context));
+	*counts = DatumGetArrayTypeP(makeArrayResult(loads, context));
+}

@@ -1,0 +1,112 @@
+/*-------------------------------------------------------------------------
+ *
+ * installation.c
+ *		Is this database the one that its queue was written for?
+ *
+ * A restored or cloned database brings along a queue that the original will
+ * deliver.  wb.installation says which server and database it describes, and
+ * every delivery carries the id of that row; where either does not fit, the
+ * worker holds until somebody calls wb.arm().
+ *
+ * IDENTIFICATION
+ *		src/deliver/installation.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xlog.h"
+#include "catalog/pg_type.h"
+#include "commands/dbcommands.h"
+#include "commands/extension.h"
+#include "deliver/worker.h"
+#include "miscadmin.h"
+#include "support/clock.h"
+#include "support/plan.h"
+#include "support/relation.h"
+
+#define WARNING_INTERVAL_MS	60000
+
+static const char arm_hint[] =
+"Call SELECT wb.arm('send'); or SELECT wb.arm('discard');.";
+
+static WbPlan read_installation = {
+	"SELECT id, system_identifier = $1 AND database_oid = $2"
+	" FROM wb.installation",
+	2,
+	{INT8OID, OIDOID},
+	NULL
+};
+
+static WbPlan find_stranger = {
+	"SELECT FROM wb.deliveries WHERE installation_id <> $1 LIMIT 1",
+	1,
+	{UUIDOID},
+	NULL
+};
+
+/* Returns whether there is a row, and what it says. */
+static bool
+read_row(pg_uuid_t *id, bool *is_here)
+{
+	Datum		values[2];
+	HeapTuple	row;
+	TupleDesc	shape;
+	bool		is_null;
+
+	values[0] = Int64GetDatum((int64) GetSystemIdentifier());
+	values[1] = ObjectIdGetDatum(MyDatabaseId);
+	if (wb_plan_run(&read_installation, values, NULL, SPI_OK_SELECT) == 0)
+		return false;
+	row = SPI_tuptable->vals[0];
+	shape = SPI_tuptable->tupdesc;
+	*id = *DatumGetUUIDP(SPI_getbinval(row, shape, 1, &is_null));
+	*is_here = DatumGetBool(SPI_getbinval(row, shape, 2, &is_null));
+	return true;
+}
+
+/* Are the extension and its tables in this database?  In a transaction. */
+bool
+wb_installation_exists(void)
+{
+	return OidIsValid(get_extension_oid("wb_automations", true)) &&
+		OidIsValid(wb_relation_oid(WB_TABLE_INSTALLATION)) &&
+		OidIsValid(wb_relation_oid(WB_TABLE_EXECUTIONS));
+}
+
+static void
+warn_of_hold(const char *what, const char *hint)
+{
+	ereport(WARNING,
+			(errmsg("deliveries in database \"%s\" are held: %s",
+					get_database_name(MyDatabaseId), what),
+			 errhint("%s", hint)));
+}
+
+/*
+ * Does wb.installation describe this server and database?  Then *id is what
+ * its deliveries carry.  Warns once a minute of whatever is held.
+ */
+bool
+wb_installation_is_here(pg_uuid_t *id)
+{
+	static int64 next_warning_ms = 0;
+	int64		now_ms = wb_clock_monotonic_ms();
+	bool		may_warn = now_ms >= next_warning_ms;
+	bool		has_row;
+	bool		is_here = false;
+	Datum		value = UUIDPGetDatum(id);
+
+	has_row = read_row(id, &is_here);
+	if (!may_warn)
+		return is_here;
+
+	next_warning_ms = now_ms + WARNING_INTERVAL_MS;
+	if (!has_row)
+		warn_of_hold("wb.installation has no row", "Run SELECT wb.setup();.");
+	else if (!is_here)
+		warn_of_hold("the database is a copy of another one", arm_hint);
+	else if (wb_plan_run(&find_stranger, &value, NULL, SPI_OK_SELECT) > 0)
+		warn_of_hold("some were queued by another installation", arm_hint);
+	return is_here;
+}

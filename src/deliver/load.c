@@ -1,0 +1,251 @@
+/*-------------------------------------------------------------------------
+ *
+ * load.c
+ *		Reads executions that are due, and judges which of them may be sent.
+ *
+ * What need not be sent gets its outcome here: what has nothing to send, what
+ * cannot be sent, and what a cooldown forbids.
+ *
+ * IDENTIFICATION
+ *		src/deliver/load.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "deliver/worker.h"
+#include "support/clock.h"
+#include "support/plan.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+enum
+{
+	EXECUTION_ID = 1, INTEGRATION_ID, WEBHOOK_ID, ATTEMPTS, STATE, ORIGIN,
+	AUTOMATION_ID, AUTOMATION_NAME, EVENT_TYPE, WHY, TRIGGERED_AT, EVENT,
+	ACTION_TYPE, ACTION, RUN_ID, COOLDOWN, COOLDOWN_KEY,
+	KIND, NAME, TEAM_NAME, URL, URL_SECRET, ACCESS_TOKEN, SIGNING_SECRET,
+	MAX_ATTEMPTS, ENTITY_ID
+};
+
+static WbPlan read_executions = {
+	"SELECT d.execution_id, d.integration_id,"
+	" d.installation_id || '-' || d.execution_id, d.attempts, e.state,"
+	" e.origin, e.automation_id, e.automation_name, e.event_type, e.why,"
+	" e.triggered_at, e.event, e.action_type, e.action, e.run_id,"
+	" nullif(e.cooldown, '0'), e.cooldown_key, i.kind, i.name, i.team_name,"
+	" i.url, i.url_secret, i.access_token, i.signing_secret, i.max_attempts,"
+	" i.entity_id FROM unnest($1) AS due(id)"
+	" JOIN wb.deliveries d ON d.execution_id = due.id"
+	" LEFT JOIN wb.executions e ON e.id = d.execution_id"
+	" LEFT JOIN wb.integrations i ON i.id = d.integration_id"
+	" ORDER BY d.execution_id",
+	1,
+	{INT8ARRAYOID},
+	NULL
+};
+
+static const struct
+{
+	const char *name;
+	WbActionType type;
+}			action_types[] =
+
+{
+	{"NO_OP", WB_ACTION_NO_OP},
+	{"NOTIFICATION", WB_ACTION_NOTIFICATION},
+	{"GENERIC_WEBHOOK", WB_ACTION_GENERIC_WEBHOOK},
+};
+
+static Datum
+read_column(SPITupleTable * rows, uint64 row, int column, bool *is_null)
+{
+	return SPI_getbinval(rows->vals[row], rows->tupdesc, column, is_null);
+}
+
+/* Copies into the current memory context; zero and NULL stand for null. */
+static int64
+read_id(SPITupleTable * rows, uint64 row, int column)
+{
+	bool		is_null;
+	Datum		value = read_column(rows, row, column, &is_null);
+
+	return is_null ? WB_NO_ID : DatumGetInt64(value);
+}
+
+static char *
+read_text(SPITupleTable * rows, uint64 row, int column)
+{
+	bool		is_null;
+	Datum		value = read_column(rows, row, column, &is_null);
+
+	return is_null ? NULL : TextDatumGetCString(value);
+}
+
+static Jsonb *
+read_json(SPITupleTable * rows, uint64 row, int column)
+{
+	bool		is_null;
+	Datum		value = read_column(rows, row, column, &is_null);
+
+	return is_null ? NULL : DatumGetJsonbPCopy(value);
+}
+
+static WbIntegration *
+read_integration(SPITupleTable * rows, uint64 row)
+{
+	char	   *kind = read_text(rows, row, KIND);
+	WbIntegration *integration;
+	bool		is_null;
+
+	if (kind == NULL)
+		return NULL;
+	integration = palloc0(sizeof(WbIntegration));
+	integration->id = read_id(rows, row, INTEGRATION_ID);
+	integration->is_slack = strcmp(kind, "SLACK") == 0;
+	integration->name = read_text(rows, row, NAME);
+	integration->team_name = read_text(rows, row, TEAM_NAME);
+	integration->url = read_text(rows, row, URL);
+	integration->url_secret = read_text(rows, row, URL_SECRET);
+	integration->access_token = read_text(rows, row, ACCESS_TOKEN);
+	integration->signing_secret = read_text(rows, row, SIGNING_SECRET);
+	integration->max_attempts = DatumGetInt32(read_column(rows, row,
+														  MAX_ATTEMPTS,
+														  &is_null));
+	integration->entity_id = read_id(rows, row, ENTITY_ID);
+	return integration;
+}
+
+/* Fill a delivery from a row whose execution exists. */
+static void
+read_delivery(SPITupleTable * rows, uint64 row, WbDelivery *delivery)
+{
+	bool		is_null;
+
+	delivery->integration_id = read_id(rows, row, INTEGRATION_ID);
+	delivery->webhook_id = read_text(rows, row, WEBHOOK_ID);
+	delivery->attempt = 1 + DatumGetInt16(read_column(rows, row, ATTEMPTS,
+													  &is_null));
+	delivery->automation_name = read_text(rows, row, AUTOMATION_NAME);
+	delivery->event_type = read_text(rows, row, EVENT_TYPE);
+	delivery->why = read_text(rows, row, WHY);
+	delivery->triggered_at = DatumGetTimestampTz(read_column(rows, row,
+															 TRIGGERED_AT,
+															 &is_null));
+	delivery->event = read_json(rows, row, EVENT);
+	delivery->action_config = read_json(rows, row, ACTION);
+	delivery->integration = read_integration(rows, row);
+}
+
+/* Why the cooldown forbids an execution, or NULL. */
+static char *
+lose_to_rival(SPITupleTable * rows, uint64 row, const WbDelivery *delivery)
+{
+	WbContender contender = {.execution_id = delivery->execution_id,
+	.triggered_at = delivery->triggered_at};
+	bool		is_null;
+	Datum		cooldown = read_column(rows, row, COOLDOWN, &is_null);
+
+	/* an attempt was made: others had to give way to this one */
+	if (is_null || delivery->attempt > 1 ||
+		strcmp(read_text(rows, row, ORIGIN), "event") != 0)
+		return NULL;
+	contender.automation_id = read_id(rows, row, AUTOMATION_ID);
+	contender.run_id = read_id(rows, row, RUN_ID);
+	contender.cooldown = DatumGetIntervalP(cooldown);
+	contender.cooldown_key = read_text(rows, row, COOLDOWN_KEY);
+	return wb_contend_lose(&contender);
+}
+
+/* Give an outcome to what fails before it is sent. */
+static void
+fail(WbDelivery *delivery, char *error)
+{
+	delivery->outcome.kind = WB_OUTCOME_FAILED;
+	delivery->outcome.error = error;
+}
+
+/*
+ * Judge a delivery of an execution that waits for it.  Returns whether it is
+ * to be sent; else it has its outcome.
+ */
+static bool
+judge_action(SPITupleTable * rows, uint64 row, WbDelivery *delivery)
+{
+	char	   *name = read_text(rows, row, ACTION_TYPE);
+	size_t		i = 0;
+
+	while (i < lengthof(action_types) &&
+		   strcmp(name, action_types[i].name) != 0)
+		i++;
+	if (i == lengthof(action_types))
+	{
+		fail(delivery, psprintf("unknown action type \"%s\"", name));
+		return false;
+	}
+	delivery->action_type = action_types[i].type;
+	if (delivery->action_type == WB_ACTION_NO_OP)
+	{
+		delivery->outcome.kind = WB_OUTCOME_DONE;
+		return false;
+	}
+	if (delivery->integration == NULL)
+	{
+		fail(delivery, psprintf("integration " INT64_FORMAT " does not exist",
+								delivery->integration_id));
+		return false;
+	}
+	return true;
+}
+
+/* As judge_action, for any row. */
+static bool
+judge_row(SPITupleTable * rows, uint64 row, WbDelivery *delivery)
+{
+	char	   *state = read_text(rows, row, STATE);
+	char	   *reason;
+
+	delivery->outcome.started_at = wb_clock_now();
+	delivery->outcome.kind = WB_OUTCOME_SKIPPED;
+
+	/* recording such an outcome only removes the delivery */
+	if (state == NULL || strcmp(state, "PENDING") != 0)
+		return false;
+	read_delivery(rows, row, delivery);
+	reason = lose_to_rival(rows, row, delivery);
+	if (reason != NULL)
+	{
+		delivery->outcome.error = reason;
+		return false;
+	}
+	return judge_action(rows, row, delivery);
+}
+
+/*
+ * Read deliveries.  Those to be sent are appended to "to_send", the others,
+ * with their outcomes, to "settled".  Whatever counts as accepted is in hand
+ * afterwards, because the next one in the batch may be its rival.
+ */
+void
+wb_load_deliveries(ArrayType * execution_ids, dlist_head *to_send,
+				   dlist_head *settled)
+{
+	Datum		value = PointerGetDatum(execution_ids);
+	uint64		count = wb_plan_run(&read_executions, &value, NULL,
+									SPI_OK_SELECT);
+	SPITupleTable *rows = SPI_tuptable;
+
+	for (uint64 row = 0; row < count; row++)
+	{
+		WbDelivery *delivery = wb_hand_new_delivery(read_id(rows, row,
+															EXECUTION_ID));
+		MemoryContext before = MemoryContextSwitchTo(delivery->context);
+		bool		is_to_send = judge_row(rows, row, delivery);
+
+		MemoryContextSwitchTo(before);
+		dlist_push_tail(is_to_send ? to_send : settled, &delivery->node);
+		if (delivery->outcome.kind != WB_OUTCOME_SKIPPED || is_to_send)
+			wb_hand_take(delivery);
+	}
+}

@@ -1,0 +1,59 @@
+/*-------------------------------------------------------------------------
+ *
+ * transaction.c
+ *		The worker's transactions.
+ *
+ * Each is short, and runs as the owner of our tables: whatever functions the
+ * owner's indexes, triggers and policies call must not run as a superuser.
+ * No socket is touched between wb_worker_begin and wb_worker_commit.
+ *
+ * IDENTIFICATION
+ *		src/deliver/transaction.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "commands/dbcommands.h"
+#include "deliver/deliver.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "storage/ipc.h"
+#include "support/relation.h"
+#include "utils/snapmgr.h"
+
+static WbIdentity identity_before;
+
+/*
+ * Begin a transaction, connected to SPI and with a snapshot.  Where our tables
+ * are gone the worker ends here, for good.  "activity" is static.
+ */
+void
+wb_worker_begin(const char *activity)
+{
+	pgstat_report_activity(STATE_RUNNING, activity);
+	SetCurrentStatementStartTimestamp();
+	StartTransactionCommand();
+	if (!wb_relation_become_owner(&identity_before))
+	{
+		ereport(LOG,
+				(errmsg("the tables of wb_automations are gone from database \"%s\", so its worker ends",
+						get_database_name(MyDatabaseId))));
+		proc_exit(0);
+	}
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "could not connect to SPI");
+	PushActiveSnapshot(GetTransactionSnapshot());
+}
+
+/* Commit, and leave the worker without a transaction. */
+void
+wb_worker_commit(void)
+{
+	SPI_finish();
+	PopActiveSnapshot();
+	wb_relation_restore_identity(&identity_before);
+	CommitTransactionCommand();
+}

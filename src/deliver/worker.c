@@ -1,0 +1,355 @@
+/*-------------------------------------------------------------------------
+ *
+ * worker.c
+ *		The process that delivers what a database's automations ask for.
+ *
+ * One thread does three kinds of work and never mixes them: it claims, it
+ * sends, it records.  Claiming and recording are short transactions; while a
+ * socket is open there is none, so no snapshot and no lock is held.
+ *
+ * A database has one worker: a second one does not get the lock and ends.
+ * The worker does not go on after an error.  It ends, is started again, and
+ * finds what it had in hand in its journal (see crash.c).
+ *
+ * IDENTIFICATION
+ *		src/deliver/worker.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "commands/dbcommands.h"
+#include "deliver/worker.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "postmaster/interrupt.h"
+#include "record/record.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "storage/lock.h"
+#include "storage/proc.h"
+#include "support/clock.h"
+#include "support/setting.h"
+#include "tcop/tcopprot.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+#include "utils/wait_event.h"
+
+/* Tells our lock from others of its type. */
+#define WORKER_LOCK_KEY			0x77620001
+
+#define LOOK_INTERVAL_MS		60000
+#define RECORD_BATCH			100
+#define RECORD_DELAY_MS			2
+
+/* A worker that fails sooner than this waits as long before it ends. */
+#define REST_AFTER_FAILURE_MS	10000
+
+static volatile sig_atomic_t must_leave = false;
+static bool is_connected = false;
+static MemoryContext turn_context = NULL;
+
+/* Deliveries with an outcome that is not recorded yet. */
+static dlist_head ended = DLIST_STATIC_INIT(ended);
+static int	ended_count = 0;
+static int64 ended_since_ms = 0;
+
+/* When to look at the queue: at once, or at these times. */
+static bool must_look = true;
+static TimestampTz next_look = DT_NOEND;
+static int64 last_look_ms = 0;
+
+/*
+ * No statement of ours is better off without an index, and a plan made while
+ * the tables were empty must not be kept as a scan of tables that have grown.
+ */
+static const char *const settings[][2] = {
+	{"statement_timeout", "0"},
+	{"lock_timeout", "0"},
+	{"idle_in_transaction_session_timeout", "0"},
+	{"transaction_timeout", "0"},
+	{"default_transaction_isolation", "read committed"},
+	{"default_transaction_read_only", "off"},
+	{"default_transaction_deferrable", "off"},
+	{"search_path", "pg_catalog, pg_temp"},
+	{"plan_cache_mode", "force_generic_plan"},
+	{"enable_seqscan", "off"},
+	{"enable_hashjoin", "off"},
+	{"enable_mergejoin", "off"},
+	{"jit", "off"},
+};
+
+static void
+handle_leave_signal(SIGNAL_ARGS)
+{
+	int			before = errno;
+
+	must_leave = true;
+	SetLatch(MyLatch);
+	errno = before;
+}
+
+/*
+ * A worker that cannot connect, because its database was dropped or closed to
+ * connections, must not be started over and over again.
+ */
+static void
+forget_unconnected(int code, Datum argument)
+{
+	if (!is_connected && code != 0)
+		proc_exit(0);
+}
+
+static void
+connect_to_database(Oid database)
+{
+	on_proc_exit(forget_unconnected, (Datum) 0);
+	pqsignal(SIGHUP, SignalHandlerForConfigReload);
+	pqsignal(SIGTERM, die);
+	pqsignal(SIGINT, SIG_IGN);
+	pqsignal(WB_WORKER_LEAVE_SIGNAL, handle_leave_signal);
+	BackgroundWorkerUnblockSignals();
+	BackgroundWorkerInitializeConnectionByOid(database, InvalidOid, 0);
+	is_connected = true;
+
+	for (size_t i = 0; i < lengthof(settings); i++)
+	{
+		if (GetConfigOption(settings[i][0], true, false) != NULL)
+			SetConfigOption(settings[i][0], settings[i][1], PGC_SUSET,
+							PGC_S_OVERRIDE);
+	}
+	/* a claim that is lost with the server would be sent a second time */
+	if (synchronous_commit < SYNCHRONOUS_COMMIT_REMOTE_FLUSH)
+		SetConfigOption("synchronous_commit", "on", PGC_SUSET,
+						PGC_S_OVERRIDE);
+}
+
+/* Become the worker of this database, or end because there is nothing to do. */
+static void
+become_the_worker(void)
+{
+	LOCKTAG		tag;
+	bool		is_set_up;
+
+	StartTransactionCommand();
+	is_set_up = wb_installation_exists();
+	CommitTransactionCommand();
+	if (!is_set_up || !wb_setting_worker)
+		proc_exit(0);
+
+	/* like an advisory lock, but out of the reach of SQL */
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, WORKER_LOCK_KEY, 0, 0);
+	tag.locktag_type = LOCKTAG_USERLOCK;
+	if (LockAcquire(&tag, ExclusiveLock, true, true) == LOCKACQUIRE_NOT_AVAIL)
+		proc_exit(0);
+}
+
+static void
+obey_signals(void)
+{
+	CHECK_FOR_INTERRUPTS();
+	if (ConfigReloadPending)
+	{
+		ConfigReloadPending = false;
+		ProcessConfigFile(PGC_SIGHUP);
+		must_look = true;
+	}
+	if (must_leave || !wb_setting_worker)
+		proc_exit(0);
+}
+
+static void
+add_ended(dlist_head *fresh)
+{
+	while (!dlist_is_empty(fresh))
+	{
+		dlist_push_tail(&ended, dlist_pop_head_node(fresh));
+		if (ended_count++ == 0)
+			ended_since_ms = wb_clock_monotonic_ms();
+	}
+}
+
+/* After how long outcomes are to be recorded; -1 where there are none. */
+static long
+record_wait_ms(void)
+{
+	int64		age_ms;
+
+	if (ended_count == 0)
+		return -1;
+	if (ended_count >= RECORD_BATCH || ended_count == wb_hand_count())
+		return 0;
+	age_ms = wb_clock_monotonic_ms() - ended_since_ms;
+	return (long) Max(RECORD_DELAY_MS - age_ms, 0);
+}
+
+static void
+record(void)
+{
+	wb_record_outcomes(&ended);
+	ended_count = 0;
+	must_look = true;
+}
+
+/* How many more deliveries may be in hand. */
+static int
+free_capacity(void)
+{
+	return Max(wb_setting_max_in_flight - wb_hand_count(), 0);
+}
+
+/* After how long to look at the queue; -1 where a record must come first. */
+static long
+look_wait_ms(void)
+{
+	int64		wait_ms = last_look_ms + LOOK_INTERVAL_MS -
+		wb_clock_monotonic_ms();
+
+	if (free_capacity() == 0)
+		return -1;
+	if (must_look)
+		return 0;
+	if (next_look != DT_NOEND)
+		wait_ms = Min(wait_ms, (next_look - wb_clock_now() + 999) / 1000);
+	return (long) Max(wait_ms, 0);
+}
+
+static void
+look_at_queue(void)
+{
+	dlist_head	to_send = DLIST_STATIC_INIT(to_send);
+	dlist_head	unsent = DLIST_STATIC_INIT(unsent);
+
+	must_look = false;
+	last_look_ms = wb_clock_monotonic_ms();
+	wb_claim_batch(free_capacity(), &to_send, &unsent, &next_look);
+	if (next_look == DT_NOBEGIN)
+	{
+		ereport(LOG,
+				(errmsg("extension wb_automations is gone, so its worker ends")));
+		proc_exit(0);
+	}
+	add_ended(&unsent);
+
+	Assert(!IsTransactionState());
+	while (!dlist_is_empty(&to_send))
+	{
+		dlist_node *node = dlist_pop_head_node(&to_send);
+
+		wb_http_send(dlist_container(WbDelivery, node, node));
+	}
+}
+
+static void
+drive_requests(void)
+{
+	dlist_head	fresh = DLIST_STATIC_INIT(fresh);
+	dlist_iter	iter;
+
+	Assert(!IsTransactionState());
+	wb_http_drive(&fresh);
+	dlist_foreach(iter, &fresh)
+		wb_retry_judge(dlist_container(WbDelivery, node, iter.cur));
+	add_ended(&fresh);
+}
+
+/* The shorter of two waits, of which -1 is no limit. */
+static long
+shorter(long one, long other)
+{
+	if (one < 0 || (other >= 0 && other < one))
+		return other;
+	return one;
+}
+
+static void
+wait_for_work(void)
+{
+	long		wait_ms = shorter(record_wait_ms(),
+								  shorter(look_wait_ms(), wb_http_wait_ms()));
+	int			events;
+
+	if (wait_ms != 0)
+	{
+		pgstat_report_stat(wb_hand_count() == 0);
+		pgstat_report_activity(STATE_IDLE, NULL);
+	}
+	events = WaitLatchOrSocket(MyLatch, WL_LATCH_SET | WL_SOCKET_READABLE |
+							   WL_EXIT_ON_PM_DEATH |
+							   (wait_ms < 0 ? 0 : WL_TIMEOUT),
+							   wb_http_wait_socket(), wait_ms,
+							   PG_WAIT_EXTENSION);
+	if (events & WL_LATCH_SET)
+	{
+		ResetLatch(MyLatch);
+		must_look = true;
+	}
+}
+
+/* Deliver until told to end. */
+static void
+serve(void)
+{
+	wb_hand_start();
+	wb_crash_recover();
+	wb_http_start();
+	turn_context = AllocSetContextCreate(TopMemoryContext, "wb worker turn",
+										 ALLOCSET_DEFAULT_SIZES);
+	for (;;)
+	{
+		MemoryContextSwitchTo(turn_context);
+		MemoryContextReset(turn_context);
+		obey_signals();
+		if (record_wait_ms() == 0)
+			record();
+		if (look_wait_ms() == 0)
+			look_at_queue();
+		MemoryContextSwitchTo(turn_context);
+		drive_requests();
+		wait_for_work();
+	}
+}
+
+/*
+ * End after an error, to be started again; but one that comes right after
+ * the start will come again, and must not fill the log.
+ */
+static void
+end_after_error(int64 started_ms)
+{
+	int64		until_ms = wb_clock_monotonic_ms() + REST_AFTER_FAILURE_MS;
+
+	EmitErrorReport();
+	FlushErrorState();
+	AbortOutOfAnyTransaction();
+	while (until_ms - started_ms < 2 * REST_AFTER_FAILURE_MS &&
+		   wb_clock_monotonic_ms() < until_ms)
+	{
+		obey_signals();
+		WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+				  until_ms - wb_clock_monotonic_ms(), PG_WAIT_EXTENSION);
+		ResetLatch(MyLatch);
+	}
+	proc_exit(1);
+}
+
+/* The worker process; the argument is the OID of its database. */
+void
+wb_worker_main(Datum argument)
+{
+	int64		started_ms = wb_clock_monotonic_ms();
+
+	connect_to_database(DatumGetObjectId(argument));
+	PG_TRY();
+	{
+		become_the_worker();
+		serve();
+	}
+	PG_CATCH();
+	{
+		end_after_error(started_ms);
+	}
+	PG_END_TRY();
+}

@@ -1,0 +1,75 @@
+/*-------------------------------------------------------------------------
+ *
+ * worker.h
+ *		The worker's side of the queue, between its own files.
+ *
+ * All of this runs in the worker, but for wb_worker_register and the hook on
+ * commands about databases.  The worker never goes on after an error: it ends
+ * and is started anew, so nothing here undoes what it keeps in memory.
+ *
+ * IDENTIFICATION
+ *		src/deliver/worker.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef WB_WORKER_H
+#define WB_WORKER_H
+
+#include "deliver/deliver.h"
+#include "postmaster/bgworker.h"
+#include "utils/array.h"
+#include "utils/uuid.h"
+
+/* Signal that asks a worker to end and not to be started again. */
+#define WB_WORKER_LEAVE_SIGNAL	SIGUSR2
+
+/* What was in hand when the worker died this often is claimed alone. */
+#define WB_CRASHES_UNTIL_ALONE	2
+
+/* An execution that is due, as far as its cooldown asks. */
+typedef struct WbContender
+{
+	int64		execution_id;
+	int64		automation_id;
+	int64		run_id;			/* WB_NO_ID for none */
+	TimestampTz triggered_at;
+	Interval   *cooldown;
+	char	   *cooldown_key;
+} WbContender;
+
+/* deliver/claim.c */
+extern void wb_claim_batch(int limit, dlist_head *to_send, dlist_head *ended,
+						   TimestampTz *next_look);
+
+/* deliver/contend.c */
+extern char *wb_contend_lose(const WbContender *contender);
+
+/* deliver/crash.c */
+extern void wb_crash_recover(void);
+
+/* deliver/database_command.c */
+extern void wb_database_command_watch(void);
+
+/* deliver/hand.c */
+extern void wb_hand_start(void);
+extern void wb_hand_take(const WbDelivery *delivery);
+extern void wb_hand_join_claim(WbDelivery *delivery, int64 claim_id);
+extern bool wb_hand_has(int64 execution_id);
+extern int	wb_hand_count(void);
+extern void wb_hand_list(ArrayType * *executions, ArrayType * *integrations,
+						 ArrayType * *counts);
+extern WbDelivery *wb_hand_new_delivery(int64 execution_id);
+
+/* deliver/installation.c */
+extern bool wb_installation_exists(void);
+extern bool wb_installation_is_here(pg_uuid_t *id);
+
+/* deliver/load.c */
+extern void wb_load_deliveries(ArrayType * execution_ids, dlist_head *to_send,
+							   dlist_head *settled);
+
+/* deliver/start_worker.c */
+extern bool wb_worker_register(Oid database, pid_t notify_pid,
+							   BackgroundWorkerHandle * *handle);
+
+#endif							/* WB_WORKER_H */

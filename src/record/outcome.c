@@ -1,0 +1,264 @@
+/*-------------------------------------------------------------------------
+ *
+ * outcome.c
+ *		Writes what became of deliveries into history and queue.
+ *
+ * A batch costs a few statements, whatever its size.  Settling an execution
+ * touches no indexed column, so that its new version stays on its page.  Only
+ * what is still PENDING is settled: somebody may have cancelled it meanwhile,
+ * and then the delivery row is gone as well.
+ *
+ * IDENTIFICATION
+ *		src/record/outcome.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "record/record.h"
+#include "support/clock.h"
+#include "support/json.h"
+#include "support/plan.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+/* What the statements take, as one array each; in their order. */
+typedef enum Column
+{
+	SETTLED_ID, SETTLED_STATE, SETTLED_RESULT, SETTLED_ACTION,
+	QUEUED_ID, QUEUED_ATTEMPTS, QUEUED_DUE_AT, QUEUED_ERROR,
+	TRIED_ID, TRIED_ATTEMPT, TRIED_STARTED_AT, TRIED_MILLISECONDS,
+	TRIED_STATUS, TRIED_ERROR,
+	CLAIM_ID,
+	COLUMN_COUNT
+} Column;
+
+static const Oid column_types[COLUMN_COUNT] = {
+	INT8OID, TEXTOID, JSONBOID, JSONBOID,
+	INT8OID, INT2OID, TIMESTAMPTZOID, TEXTOID,
+	INT8OID, INT2OID, TIMESTAMPTZOID, FLOAT8OID, INT4OID, TEXTOID,
+	INT8OID
+};
+
+typedef struct Batch
+{
+	TimestampTz now;
+	ArrayBuildState *columns[COLUMN_COUNT];
+} Batch;
+
+static WbPlan settle_executions = {
+	"UPDATE wb.executions e SET state = o.state, settled_at = $5,"
+	" result = o.result, action = coalesce(o.action, e.action)"
+	" FROM unnest($1, $2, $3, $4) AS o(id, state, result, action)"
+	" WHERE e.id = o.id AND e.state = 'PENDING'",
+	5,
+	{INT8ARRAYOID, TEXTARRAYOID, JSONBARRAYOID, JSONBARRAYOID, TIMESTAMPTZOID},
+	NULL
+};
+
+static WbPlan delete_deliveries = {
+	"DELETE FROM wb.deliveries WHERE execution_id = ANY ($1)",
+	1,
+	{INT8ARRAYOID},
+	NULL
+};
+
+static WbPlan queue_again = {
+	"UPDATE wb.deliveries d SET attempts = o.attempts, due_at = o.due_at,"
+	" last_error = o.error"
+	" FROM unnest($1, $2, $3, $4) AS o(id, attempts, due_at, error)"
+	" WHERE d.execution_id = o.id",
+	4,
+	{INT8ARRAYOID, INT2ARRAYOID, TIMESTAMPTZARRAYOID, TEXTARRAYOID},
+	NULL
+};
+
+static WbPlan insert_attempts = {
+	"INSERT INTO wb.delivery_attempts (execution_id, attempt, started_at,"
+	" milliseconds, status_code, error)"
+	" SELECT * FROM unnest($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
+	6,
+	{INT8ARRAYOID, INT2ARRAYOID, TIMESTAMPTZARRAYOID, FLOAT8ARRAYOID,
+	INT4ARRAYOID, TEXTARRAYOID},
+	NULL
+};
+
+static WbPlan delete_claims = {
+	"DELETE FROM wb.delivery_claims WHERE id = ANY ($1)",
+	1,
+	{INT8ARRAYOID},
+	NULL
+};
+
+static void
+add(Batch *batch, Column column, Datum value, bool is_null)
+{
+	batch->columns[column] = accumArrayResult(batch->columns[column], value,
+											  is_null, column_types[column],
+											  CurrentMemoryContext);
+}
+
+static void
+add_text(Batch *batch, Column column, const char *text)
+{
+	add(batch, column, text ? CStringGetTextDatum(text) : (Datum) 0,
+		text == NULL);
+}
+
+/* Run a statement over the columns from "first" on, unless they are empty. */
+static void
+run(const Batch *batch, WbPlan *plan, Column first, int expected)
+{
+	Datum		values[WB_PLAN_MAX_ARGUMENTS];
+	int			count = 0;
+
+	if (batch->columns[first] == NULL)
+		return;
+	while (count < plan->argument_count &&
+		   plan->argument_types[count] != TIMESTAMPTZOID)
+	{
+		values[count] = makeArrayResult(batch->columns[first + count],
+										CurrentMemoryContext);
+		count++;
+	}
+	if (count < plan->argument_count)
+		values[count] = TimestampTzGetDatum(batch->now);
+	wb_plan_run(plan, values, NULL, expected);
+}
+
+/* What wb.executions.result says, in W&B's words. */
+static Jsonb *
+describe_result(const WbOutcome *outcome)
+{
+	StringInfoData error;
+	StringInfoData result;
+
+	wb_json_begin(&result);
+	if (outcome->kind == WB_OUTCOME_SKIPPED && outcome->error == NULL)
+		wb_json_add_text(&result, "resultType", "DRY_RUN");
+	else if (outcome->status_code > 0)
+	{
+		wb_json_add_text(&result, "resultType", "HTTP_RESPONSE");
+		wb_json_add_integer(&result, "statusCode", outcome->status_code);
+		wb_json_add_text(&result, "body", outcome->body);
+	}
+	else
+		wb_json_add_text(&result, "resultType", "DEFAULT");
+	if (outcome->error != NULL)
+	{
+		wb_json_begin(&error);
+		wb_json_add_text(&error, "message", outcome->error);
+		wb_json_end(&error);
+		wb_json_add_raw(&result, "error", error.data);
+	}
+	return wb_json_end(&result);
+}
+
+static void
+add_settled(Batch *batch, const WbDelivery *delivery)
+{
+	const WbOutcome *outcome = &delivery->outcome;
+	Jsonb	   *action = delivery->request ?
+		delivery->request->recorded_action : NULL;
+
+	add(batch, SETTLED_ID, Int64GetDatum(delivery->execution_id), false);
+	add_text(batch, SETTLED_STATE,
+			 outcome->kind == WB_OUTCOME_DONE ? "FINISHED" :
+			 outcome->kind == WB_OUTCOME_FAILED ? "FAILED" : "SKIPPED");
+	add(batch, SETTLED_RESULT, JsonbPGetDatum(describe_result(outcome)),
+		false);
+	add(batch, SETTLED_ACTION, PointerGetDatum(action), action == NULL);
+}
+
+static void
+add_queued(Batch *batch, const WbDelivery *delivery)
+{
+	const WbOutcome *outcome = &delivery->outcome;
+	bool		is_tried = outcome->kind == WB_OUTCOME_RETRY;
+
+	add(batch, QUEUED_ID, Int64GetDatum(delivery->execution_id), false);
+	add(batch, QUEUED_ATTEMPTS,
+		Int16GetDatum(is_tried ? delivery->attempt : delivery->attempt - 1),
+		false);
+	add(batch, QUEUED_DUE_AT,
+		TimestampTzGetDatum(TimestampTzPlusMilliseconds(batch->now,
+														outcome->retry_in_ms)),
+		false);
+	add_text(batch, QUEUED_ERROR, outcome->error);
+}
+
+static void
+add_tried(Batch *batch, const WbDelivery *delivery)
+{
+	const WbOutcome *outcome = &delivery->outcome;
+
+	add(batch, TRIED_ID, Int64GetDatum(delivery->execution_id), false);
+	add(batch, TRIED_ATTEMPT, Int16GetDatum(delivery->attempt), false);
+	add(batch, TRIED_STARTED_AT, TimestampTzGetDatum(outcome->started_at),
+		false);
+	add(batch, TRIED_MILLISECONDS, Float8GetDatum(outcome->milliseconds),
+		false);
+	add(batch, TRIED_STATUS, Int32GetDatum(outcome->status_code),
+		outcome->status_code == 0);
+	add_text(batch, TRIED_ERROR, outcome->error);
+}
+
+static void
+add_delivery(Batch *batch, const WbDelivery *delivery)
+{
+	switch (delivery->outcome.kind)
+	{
+		case WB_OUTCOME_DONE:
+		case WB_OUTCOME_FAILED:
+			add_settled(batch, delivery);
+			if (delivery->integration_id != WB_NO_ID)
+				add_tried(batch, delivery);
+			break;
+		case WB_OUTCOME_SKIPPED:
+			add_settled(batch, delivery);
+			break;
+		case WB_OUTCOME_RETRY:
+			add_queued(batch, delivery);
+			add_tried(batch, delivery);
+			break;
+		case WB_OUTCOME_HELD:
+			add_queued(batch, delivery);
+			break;
+	}
+	if (wb_hand_release(delivery))
+		add(batch, CLAIM_ID, Int64GetDatum(delivery->claim_id), false);
+}
+
+/*
+ * Write the outcomes of deliveries, within the worker's transaction, and let
+ * go of them.  The caller frees them once it has committed.
+ */
+void
+wb_record_write(dlist_head *ended)
+{
+	Batch		batch = {.now = wb_clock_now()};
+	dlist_iter	iter;
+
+	dlist_foreach(iter, ended)
+		add_delivery(&batch, dlist_container(WbDelivery, node, iter.cur));
+	run(&batch, &settle_executions, SETTLED_ID, SPI_OK_UPDATE);
+	run(&batch, &delete_deliveries, SETTLED_ID, SPI_OK_DELETE);
+	run(&batch, &queue_again, QUEUED_ID, SPI_OK_UPDATE);
+	run(&batch, &insert_attempts, TRIED_ID, SPI_OK_INSERT);
+	run(&batch, &delete_claims, CLAIM_ID, SPI_OK_DELETE);
+}
+
+/*
+ * Write the outcomes of deliveries in a transaction of its own, and free
+ * them; the list is empty afterwards.
+ */
+void
+wb_record_outcomes(dlist_head *ended)
+{
+	wb_worker_begin("recording outcomes");
+	wb_record_write(ended);
+	wb_worker_commit();
+	wb_hand_free(ended);
+}

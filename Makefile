@@ -44,8 +44,7 @@ PG_CPPFLAGS += -D'PGDLLEXPORT=__attribute__((visibility("default")))'
 endif
 PG_CFLAGS = -std=gnu11 -fvisibility=hidden -MMD -MP \
 	-Wall -Wextra -Wcast-qual -Wshadow -Wundef
-# Callbacks have the parameters that they are given, and PostgreSQL counts up
-# to lengthof() with an int.
+# Callbacks have the parameters that they are given.
 PG_CFLAGS += -Wno-unused-parameter
 ifneq (,$(findstring clang,$(CC)))
 PG_CFLAGS += -Wno-unknown-warning-option -Wno-ignored-optimization-argument

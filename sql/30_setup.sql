@@ -20,7 +20,7 @@ CREATE FUNCTION wb.start_worker() RETURNS integer
 LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'wb_sql_start_worker';
 COMMENT ON FUNCTION wb.start_worker() IS
 'Starts this database''s worker where the library is not preloaded, and returns its process id; that of the running one '
-'if there is one. Errors: insufficient_privilege unless superuser; configuration_limit_exceeded where max_worker_processes '
+'if there is one. Errors: insufficient_privilege unless superuser or member of pg_signal_backend; configuration_limit_exceeded where max_worker_processes '
 'leaves no slot.';
 
 CREATE FUNCTION wb.require_setup() RETURNS void
@@ -100,7 +100,9 @@ BEGIN
 	IF wb.worker_pid() IS NULL AND
 		(wb.launcher_pid() IS NULL OR NOT current_setting('wb_automations.worker')::boolean) THEN
 		RAISE WARNING 'no worker runs in database "%", so nothing will be delivered', current_database()
-		USING HINT = 'Add wb_automations to shared_preload_libraries and restart the server, or call SELECT wb.start_worker();';
+		USING HINT = CASE WHEN current_setting('wb_automations.worker')::boolean
+			THEN 'Add wb_automations to shared_preload_libraries and restart the server, or call SELECT wb.start_worker();'
+			ELSE 'The setting wb_automations.worker is off.' END;
 	END IF;
 END $$;
 COMMENT ON FUNCTION wb.warn_without_worker() IS

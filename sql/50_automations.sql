@@ -127,8 +127,17 @@ DECLARE
 		WHEN '~' THEN '$regex' WHEN 'in' THEN '$in' WHEN 'not in' THEN '$nin' WHEN 'contains' THEN '$contains'
 		WHEN 'exists' THEN '$exists' WHEN '$regex' THEN '$regex' WHEN '$in' THEN '$in' WHEN '$nin' THEN '$nin'
 		WHEN '$contains' THEN '$contains' WHEN '$exists' THEN '$exists'
-		ELSE wb.comparator(where_value.cmp) END;
+		END;
 BEGIN
+	IF word IS NULL THEN
+		BEGIN
+			word := wb.comparator(where_value.cmp);
+		EXCEPTION WHEN invalid_parameter_value THEN
+			RAISE EXCEPTION 'unknown comparator "%"', where_value.cmp
+			USING ERRCODE = 'invalid_parameter_value',
+				HINT = 'Comparators are > >= < <= = <> ~ in, not in, contains, exists, or W&B''s words such as $gt and $regex.';
+		END;
+	END IF;
 	RETURN jsonb_build_object(where_value.field, jsonb_build_object(word, where_value.value));
 END $$;
 COMMENT ON FUNCTION wb.where_value(text, text, jsonb) IS
@@ -303,7 +312,7 @@ BEGIN
 		RAISE EXCEPTION 'automation "%" does not exist', automation.name USING ERRCODE = 'undefined_object';
 	ELSIF cardinality(found) > 1 THEN
 		RAISE EXCEPTION '% automations are called "%"', cardinality(found), automation.name
-		USING ERRCODE = 'cardinality_violation', HINT = 'Name the entity too, or look the id up in wb.automations.';
+		USING ERRCODE = 'cardinality_violation', HINT = 'Name the entity, if that tells them apart, or look the id up in wb.automations.';
 	END IF;
 	RETURN found[1];
 END $$;

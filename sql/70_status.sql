@@ -46,7 +46,8 @@ BEGIN
 			coalesce('; oldest due at ' || queue.oldest, '')) || coalesce(': ' || queue.error, ''),
 		CASE WHEN queue.foreign_rows > 0 THEN
 			format('%s belong to another installation; call SELECT wb.arm(''send''); or SELECT wb.arm(''discard'');', queue.foreign_rows)
-			WHEN queue.failing > 0 THEN 'See next_attempt_at and error in wb.automation_history.' END;
+			WHEN queue.failing > 0 THEN 'See next_attempt_at and error in wb.automation_history.'
+			WHEN queue.oldest < clock_timestamp() - interval '1 minute' THEN 'The oldest is late: see the items above, or the server log.' END;
 
 	SELECT count(*) INTO missing FROM wb.automations t
 	WHERE t.enabled AND t.action_type <> 'NO_OP' AND NOT EXISTS (SELECT FROM wb.integrations i WHERE i.id = coalesce(

@@ -15,16 +15,18 @@ pg_config=${PG_CONFIG:-pg_config}
 unset MAKEFLAGS MFLAGS MAKELEVEL LANGUAGE "${!PG@}"
 export PG_CONFIG=$pg_config LC_ALL=C.UTF-8 TZ=UTC
 
-# The path is short, because a socket's name may have no more than 107 bytes.
+# Temporary files of all programs go there too.  The path is short, because
+# the name of a socket may have no more than 107 bytes.
 scratch=$(mktemp -d /tmp/wb.XXXXXX)
 tree=$scratch/tree
+export TMPDIR=$scratch HOME=$scratch
 trap remove_scratch EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
 if [ "$(id -u)" -eq 0 ]; then
 	as_root() { "$@"; }
-	as_runner() { HOME=$scratch runuser -u nobody -- "$@"; }
+	as_runner() { runuser -u nobody -- "$@"; }
 else
 	as_root() { if [ -w "$("$PG_CONFIG" --pkglibdir)" ]; then "$@"; else sudo "$@"; fi; }
 	as_runner() { "$@"; }
@@ -34,14 +36,17 @@ say() {
 	printf '==> %s\n' "$*"
 }
 
-# Stop what still runs on a data directory of ours, and remove it all.
+# Stop every server on a data directory of ours, and remove it all.  A server
+# that is only about to start has no pid file yet, so the list of processes is
+# asked, and asked again until none is left.
 remove_scratch() {
-	local pid_file
+	local pids
 	cd /
-	while read -r pid_file; do
-		as_runner "$("$PG_CONFIG" --bindir)/pg_ctl" stop -s -m immediate \
-			-D "${pid_file%/*}" || true
-	done < <(find "$scratch" -name postmaster.pid 2>/dev/null) >/dev/null 2>&1
+	while pids=$(grep -laP -- "-D\x00\Q$scratch\E/" /proc/[0-9]*/cmdline 2>/dev/null |
+		cut -d/ -f3) && [ -n "$pids" ]; do
+		kill -QUIT $pids 2>/dev/null || true
+		sleep 0.1
+	done
 	rm -rf "$scratch"
 }
 

@@ -21,13 +21,16 @@
 #include "access/htup_details.h"
 #include "commands/trigger.h"
 #include "decide/decide.h"
+#include "mb/pg_wchar.h"
 #include "support/clock.h"
 #include "support/compat.h"
 #include "support/json.h"
 #include "support/relation.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
+#include "utils/fmgrprotos.h"
 #include "utils/rel.h"
+#include "utils/timestamp.h"
 
 WB_FUNCTION_INFO_V1(wb_sql_check_automation);
 
@@ -215,11 +218,16 @@ check_webhook_payload(JsonbContainer *config)
 static void
 check_notification(JsonbContainer *config)
 {
-	char	   *severity = wb_json_get_text(config, "severity");
+	JsonbValue *value = wb_json_get(config, "severity");
+	char	   *severity = wb_json_value_text(value);
 
-	if (severity != NULL && strcmp(severity, "INFO") != 0 &&
-		strcmp(severity, "WARN") != 0 && strcmp(severity, "ERROR") != 0)
-		refuse(psprintf("unknown severity \"%s\"", severity),
+	if (value == NULL)
+		return;
+	if (severity == NULL ||
+		(strcmp(severity, "INFO") != 0 && strcmp(severity, "WARN") != 0 &&
+		 strcmp(severity, "ERROR") != 0))
+		refuse(psprintf("unknown severity \"%s\"",
+						severity ? severity : "not a string"),
 			   "Severities are INFO, WARN and ERROR.");
 }
 
@@ -248,6 +256,51 @@ check_action(const Draft *draft, int64 entity_id)
 	}
 	refuse(psprintf("unknown action type \"%s\"", type),
 		   "Action types are NOTIFICATION, GENERIC_WEBHOOK and NO_OP.");
+}
+
+static Datum
+make_interval_of_years(int years)
+{
+	Interval   *interval = palloc0(sizeof(Interval));
+
+	interval->month = years * MONTHS_PER_YEAR;
+	return IntervalPGetDatum(interval);
+}
+
+static void
+check_name(const char *name)
+{
+	const char *hint = "A name has 1 to 255 characters.";
+
+	if (name[0] == '\0')
+		refuse("name of an automation is empty", hint);
+	if (pg_mbstrlen(name) > 255)
+		refuse(psprintf("name of an automation has %d characters",
+						pg_mbstrlen(name)), hint);
+}
+
+static void
+check_cooldown(const Draft *draft)
+{
+	char	   *once_per = require_text(draft, "once_per");
+	bool		is_null;
+	Datum		value = read_column(draft, draft->row, "cooldown", &is_null);
+
+	if (strcmp(once_per, "run") != 0 && strcmp(once_per, "run_state") != 0)
+		refuse(psprintf("unknown once_per \"%s\"", once_per),
+			   "A cooldown counts by run or by run_state.");
+	if (!is_null &&
+		(DatumGetBool(DirectFunctionCall2(interval_lt, value,
+										  make_interval_of_years(0))) ||
+		 DatumGetBool(DirectFunctionCall2(interval_gt, value,
+										  make_interval_of_years(10)))))
+	{
+		char	   *text = DatumGetCString(DirectFunctionCall1(interval_out,
+															   value));
+
+		refuse(psprintf("cooldown %s is out of range", text),
+			   "A cooldown lasts from 0 to 10 years.");
+	}
 }
 
 /* What writers look the rule up by. */
@@ -306,9 +359,8 @@ wb_sql_check_automation(PG_FUNCTION_ARGS)
 		draft.old_row = trigger->tg_trigtuple;
 	}
 
-	if (require_text(&draft, "name")[0] == '\0')
-		refuse("name of an automation is empty",
-			   "A name has 1 to 255 characters.");
+	check_name(require_text(&draft, "name"));
+	check_cooldown(&draft);
 	is_scope_changed = is_changed(&draft, "scope_type") ||
 		is_changed(&draft, "scope_id");
 	is_event_changed = is_scope_changed || is_changed(&draft, "event_type") ||

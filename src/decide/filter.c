@@ -125,9 +125,11 @@ matches_pattern(const JsonbValue *value, regex_t *regex)
 {
 	pg_wchar	subject[SUBJECT_MAX + 1];
 	const char *text = value->val.string.val;
-	int			length = pg_mbcliplen(text, value->val.string.len, SUBJECT_MAX);
-	int			wide_length = pg_mb2wchar_with_len(text, subject, length);
+	int			length;
+	int			wide_length;
 
+	length = pg_mbcliplen(text, value->val.string.len, SUBJECT_MAX);
+	wide_length = pg_mb2wchar_with_len(text, subject, length);
 	return pg_regexec(regex, subject, wide_length, 0, NULL, 0, NULL, 0) ==
 		REG_OKAY;
 }

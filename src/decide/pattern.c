@@ -51,6 +51,32 @@ is_beyond_re2(const char *pattern)
 }
 
 /*
+ * RE2's pattern in PostgreSQL's words: the edge of a word is \b there and \y
+ * here, where \b is a backspace; the end of the text is \z there and \Z here.
+ */
+static char *
+translate(const char *pattern)
+{
+	char	   *translated = pstrdup(pattern);
+	bool		in_brackets = false;
+
+	for (char *c = translated; *c; c++)
+	{
+		if (*c == '\\' && c[1])
+		{
+			c++;
+			if (!in_brackets)
+				*c = *c == 'b' ? 'y' : *c == 'B' ? 'Y' : *c == 'z' ? 'Z' : *c;
+		}
+		else if (*c == '[')
+			in_brackets = true;
+		else if (*c == ']')
+			in_brackets = false;
+	}
+	return translated;
+}
+
+/*
  * Compile a pattern; it is freed with the current memory context.  Returns
  * NULL with a problem where it cannot be used.
  */
@@ -74,7 +100,7 @@ wb_pattern_compile(const char *pattern, WbProblem *problem)
 	}
 
 	wide = palloc((length + 1) * sizeof(pg_wchar));
-	wide_length = pg_mb2wchar_with_len(pattern, wide, length);
+	wide_length = pg_mb2wchar_with_len(translate(pattern), wide, length);
 	regex = palloc0(sizeof(regex_t));
 	code = pg_regcomp(regex, wide, wide_length, REG_ADVANCED | REG_NOSUB,
 					  DEFAULT_COLLATION_OID);

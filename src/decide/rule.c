@@ -172,7 +172,7 @@ parse_comparison(WbRule *rule, JsonbContainer *object, WbProblem *problem)
 		}
 	}
 	return complain(problem, psprintf("unknown comparator \"%s\"",
-									  name ? name : "null"),
+									  name ? name : "not a string"),
 					"Comparators are $gt, $gte, $lt, $lte, $eq, $ne and $isnan.");
 }
 
@@ -189,10 +189,10 @@ parse_aggregate(WbRule *rule, JsonbContainer *object, WbProblem *problem)
 		(!wb_json_get_integer(object, "window_size", &window_size) ||
 		 window_size < 1 || window_size > WB_WINDOW_MAX))
 	{
-		JsonbValue *given = wb_json_get(object, "window_size");
-
-		return complain(problem, given->type == jbvNumeric ?
-						psprintf("window_size " INT64_FORMAT " is out of range", window_size) :
+		return complain(problem,
+						wb_json_get_integer(object, "window_size", &window_size) ?
+						psprintf("window_size " INT64_FORMAT " is out of range",
+								 window_size) :
 						pstrdup("window_size is not a whole number"),
 						psprintf("A window holds 1 to %d values.", WB_WINDOW_MAX));
 	}

@@ -27,6 +27,12 @@
 #include "utils/fmgrprotos.h"
 #include "utils/timestamp.h"
 
+/*
+ * Ids are given in the order of time, or nearly so: after this many that are
+ * too old in a row, the others are too.
+ */
+#define ENOUGH_TOO_OLD	10
+
 static WbPlan find_attempt = {
 	"SELECT FROM wb.deliveries WHERE execution_id = $1 AND attempts > 0",
 	1,
@@ -85,9 +91,30 @@ begin_scan(WbScan *scan, Relation table, const WbContender *contender)
 static TimestampTz
 shift(PGFunction operation, TimestampTz at, Interval *cooldown)
 {
-	return DatumGetTimestampTz(DirectFunctionCall2(operation,
-												   TimestampTzGetDatum(at),
-												   IntervalPGetDatum(cooldown)));
+	Datum		shifted = DirectFunctionCall2(operation, TimestampTzGetDatum(at),
+											  IntervalPGetDatum(cooldown));
+
+	return DatumGetTimestampTz(shifted);
+}
+
+/* Go on to the next rival; false where there is none. */
+static bool
+find_rival(WbScan *scan, const WbContender *contender, TimestampTz since,
+		   TimestampTz until, TimestampTz *at)
+{
+	int			too_old_count = 0;
+
+	while (too_old_count < ENOUGH_TOO_OLD && wb_scan_next(scan))
+	{
+		bool		is_null;
+
+		*at = DatumGetTimestampTz(wb_scan_column(scan, "triggered_at",
+												 &is_null));
+		too_old_count = *at <= since ? too_old_count + 1 : 0;
+		if (*at > since && *at < until && is_rival(scan, contender))
+			return true;
+	}
+	return false;
 }
 
 /*
@@ -106,27 +133,17 @@ wb_contend_lose(const WbContender *contender)
 	Relation	table = table_open(wb_relation_oid(WB_TABLE_EXECUTIONS),
 								   AccessShareLock);
 	WbScan		scan;
+	TimestampTz at;
 	char	   *reason = NULL;
 
 	if (begin_scan(&scan, table, contender))
 	{
-		while (reason == NULL && wb_scan_next(&scan))
-		{
-			bool		is_null;
-			TimestampTz at = DatumGetTimestampTz(wb_scan_column(&scan,
-																"triggered_at",
-																&is_null));
-
-			/* ids are given in the order of time, or nearly so */
-			if (at <= since)
-				break;
-			if (at < until && is_rival(&scan, contender))
-				reason = psprintf("cooldown until %s: execution " INT64_FORMAT
-								  " was accepted",
-								  timestamptz_to_str(shift(timestamptz_pl_interval,
-														   at, cooldown)),
-								  wb_scan_id(&scan, "id"));
-		}
+		if (find_rival(&scan, contender, since, until, &at))
+			reason = psprintf("cooldown until %s: execution " INT64_FORMAT
+							  " was accepted",
+							  timestamptz_to_str(shift(timestamptz_pl_interval,
+													   at, cooldown)),
+							  wb_scan_id(&scan, "id"));
 		wb_scan_end(&scan);
 	}
 	table_close(table, AccessShareLock);

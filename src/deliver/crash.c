@@ -95,7 +95,7 @@ give_up(SPITupleTable *rows)
 	delivery->attempt = 1 + (int) read_number(rows, 0, 3);
 	delivery->outcome.kind = WB_OUTCOME_FAILED;
 	delivery->outcome.started_at = wb_clock_now();
-	delivery->outcome.error = psprintf("%s %d times, with nothing else in hand",
+	delivery->outcome.error = psprintf("%s: %d times, the last one with nothing else in hand",
 									   reason, WB_CRASHES_UNTIL_ALONE + 1);
 	dlist_push_tail(&settled, &delivery->node);
 	wb_record_write(&settled);
@@ -103,9 +103,10 @@ give_up(SPITupleTable *rows)
 }
 
 /*
- * Called once, by the only worker, before its first claim.
+ * Called once, by the only worker, before its first claim.  Returns whether
+ * an earlier worker died with something in hand.
  */
-void
+bool
 wb_crash_recover(void)
 {
 	SPITupleTable *rows;
@@ -124,4 +125,5 @@ wb_crash_recover(void)
 		ereport(LOG,
 				(errmsg("an earlier worker left " UINT64_FORMAT " deliveries without an answer",
 						count)));
+	return count > 0;
 }

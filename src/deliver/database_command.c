@@ -7,7 +7,7 @@
  * always is.  So before such a command its worker is asked to end, and after
  * a command that left the database in place it is started again.  Meanwhile
  * the command's own lock on the database, taken a little earlier here, keeps
- * every new worker waiting outside.
+ * every new worker waiting outside.  DROP EXTENSION only has to wake it.
  *
  * The hook stands in every backend that loaded the library: in all of them
  * where it is preloaded.
@@ -58,7 +58,7 @@ find_option(List *options, const char *name)
 
 /* The database that must be free of sessions for this command, or NULL. */
 static const char *
-find_database_name(Node * statement)
+find_database_name(Node *statement)
 {
 	if (IsA(statement, DropdbStmt))
 		return castNode(DropdbStmt, statement)->dbname;
@@ -119,7 +119,7 @@ stop_worker(Oid database)
  * InvalidOid; what is wrong with the command is left to the command to say.
  */
 static Oid
-make_way(Node * statement)
+make_way(Node *statement)
 {
 	const char *name = find_database_name(statement);
 	Oid			database = name ? get_database_oid(name, true) : InvalidOid;
@@ -147,16 +147,26 @@ start_again(Oid database)
 		wb_worker_register(database, 0, &handle);
 }
 
+/* A worker that is woken sees by itself that its extension is gone. */
+static bool
+drops_extension(Node *statement)
+{
+	return IsA(statement, DropStmt) &&
+		castNode(DropStmt, statement)->removeType == OBJECT_EXTENSION;
+}
+
 static void
-run_command(PlannedStmt * planned, const char *query, bool is_read_only_tree,
+run_command(PlannedStmt *planned, const char *query, bool is_read_only_tree,
 			ProcessUtilityContext context, ParamListInfo parameters,
-			QueryEnvironment * environment, DestReceiver * receiver,
-			QueryCompletion * completion)
+			QueryEnvironment *environment, DestReceiver *receiver,
+			QueryCompletion *completion)
 {
 	Oid			stopped = make_way(planned->utilityStmt);
 	ProcessUtility_hook_type next = next_hook ? next_hook :
 	standard_ProcessUtility;
 
+	if (drops_extension(planned->utilityStmt))
+		wb_wake_worker_at_commit();
 	if (!OidIsValid(stopped))
 	{
 		next(planned, query, is_read_only_tree, context, parameters,

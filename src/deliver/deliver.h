@@ -171,6 +171,7 @@ extern void wb_wake_launcher_at_commit(void);
 
 /* deliver/launcher.c, deliver/worker.c */
 extern void wb_launcher_register(void);
+extern void wb_launcher_call(void);
 extern PGDLLEXPORT void wb_launcher_main(Datum argument);
 extern PGDLLEXPORT void wb_worker_main(Datum argument);
 

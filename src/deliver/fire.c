@@ -113,6 +113,15 @@ problem_result(const char *problem)
 	return JsonbPGetDatum(wb_json_end(&result));
 }
 
+static bool
+has_cooldown(const WbAutomation *automation)
+{
+	const Interval *cooldown = automation->cooldown;
+
+	return cooldown != NULL &&
+		(cooldown->time != 0 || cooldown->day != 0 || cooldown->month != 0);
+}
+
 static int64
 write_execution(const Firing *firing)
 {
@@ -128,7 +137,7 @@ write_execution(const Firing *firing)
 	values[3] = CStringGetTextDatum(firing->state);
 	values[4] = TimestampTzGetDatum(firing->now);
 	values[5] = IntervalPGetDatum(automation->cooldown);
-	nulls[5] = automation->cooldown ? ' ' : 'n';
+	nulls[5] = has_cooldown(automation) ? ' ' : 'n';
 	values[6] = CStringGetTextDatum(firing->cooldown_key);
 	values[7] = CStringGetTextDatum(wb_event_type_name(event->type));
 	values[8] = Int64GetDatum(event->project_id);
@@ -217,10 +226,14 @@ write_guarded(const Firing *firing)
 
 		MemoryContextSwitchTo(context);
 		error = CopyErrorData();
-		if (concerns_everybody(error))
-			PG_RE_THROW();
 		FlushErrorState();
 		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		CurrentResourceOwner = owner;
+
+		/* outside of a block, nobody above would end our subtransaction */
+		if (concerns_everybody(error))
+			ReThrowError(error);
 		ereport(LOG,
 				(errcode(error->sqlerrcode),
 				 errmsg("could not record that automation \"%s\" fired: %s",
@@ -230,15 +243,6 @@ write_guarded(const Firing *firing)
 	PG_END_TRY();
 	MemoryContextSwitchTo(context);
 	CurrentResourceOwner = owner;
-}
-
-static bool
-has_cooldown(const WbAutomation *automation)
-{
-	const Interval *cooldown = automation->cooldown;
-
-	return cooldown != NULL &&
-		(cooldown->time != 0 || cooldown->day != 0 || cooldown->month != 0);
 }
 
 /*

@@ -19,17 +19,22 @@
 #include "deliver/worker.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+/* Rows may become visible this much later than others with a later time. */
+#define OUT_OF_ORDER_MS		1000
 
 /* How many executions in hand belong to an integration, or to a claim. */
 typedef struct Tally
 {
 	int64		id;
 	int			count;
+	TimestampTz since;			/* its queue was read up to here */
 } Tally;
 
-static HTAB * executions = NULL;	/* of int64 */
-static HTAB * integrations = NULL;	/* of Tally */
-static HTAB * claims = NULL;	/* of Tally */
+static HTAB *executions = NULL; /* of int64 */
+static HTAB *integrations = NULL;	/* of Tally */
+static HTAB *claims = NULL;		/* of Tally */
 static MemoryContext deliveries_context = NULL;
 
 static HTAB *
@@ -67,25 +72,18 @@ wb_hand_new_delivery(int64 execution_id)
 	return delivery;
 }
 
-static void
-count_up(HTAB * table, int64 id)
+static Tally *
+find_tally(HTAB *table, int64 id)
 {
 	bool		found;
 	Tally	   *tally = hash_search(table, &id, HASH_ENTER, &found);
 
-	tally->count = found ? tally->count + 1 : 1;
-}
-
-/* Returns whether that was the last one. */
-static bool
-count_down(HTAB * table, int64 id)
-{
-	Tally	   *tally = hash_search(table, &id, HASH_FIND, NULL);
-
-	if (tally == NULL || --tally->count > 0)
-		return false;
-	hash_search(table, &id, HASH_REMOVE, NULL);
-	return true;
+	if (!found)
+	{
+		tally->count = 0;
+		tally->since = DT_NOBEGIN;
+	}
+	return tally;
 }
 
 /* Take a delivery in hand that was not. */
@@ -93,7 +91,7 @@ void
 wb_hand_take(const WbDelivery *delivery)
 {
 	hash_search(executions, &delivery->execution_id, HASH_ENTER, NULL);
-	count_up(integrations, delivery->integration_id);
+	find_tally(integrations, delivery->integration_id)->count++;
 }
 
 /* A delivery in hand has become part of a claim. */
@@ -101,7 +99,7 @@ void
 wb_hand_join_claim(WbDelivery *delivery, int64 claim_id)
 {
 	delivery->claim_id = claim_id;
-	count_up(claims, claim_id);
+	find_tally(claims, claim_id)->count++;
 }
 
 /*
@@ -116,9 +114,35 @@ wb_hand_release(const WbDelivery *delivery)
 	hash_search(executions, &delivery->execution_id, HASH_REMOVE, &found);
 	if (!found)
 		return false;
-	count_down(integrations, delivery->integration_id);
-	return delivery->claim_id != WB_NO_ID &&
-		count_down(claims, delivery->claim_id);
+	find_tally(integrations, delivery->integration_id)->count--;
+	if (delivery->claim_id == WB_NO_ID ||
+		--find_tally(claims, delivery->claim_id)->count > 0)
+		return false;
+	hash_search(claims, &delivery->claim_id, HASH_REMOVE, NULL);
+	return true;
+}
+
+/* All that is visible of an integration's queue is taken up to this time. */
+void
+wb_hand_advance(int64 integration_id, TimestampTz due_at)
+{
+	find_tally(integrations, integration_id)->since =
+		TimestampTzPlusMilliseconds(due_at, -OUT_OF_ORDER_MS);
+}
+
+/* Forget the integrations that have nothing in hand. */
+void
+wb_hand_forget_idle(void)
+{
+	HASH_SEQ_STATUS status;
+	Tally	   *tally;
+
+	hash_seq_init(&status, integrations);
+	while ((tally = hash_seq_search(&status)) != NULL)
+	{
+		if (tally->count == 0)
+			hash_search(integrations, &tally->id, HASH_REMOVE, NULL);
+	}
 }
 
 /* Free deliveries whose outcomes are committed. */
@@ -145,18 +169,15 @@ wb_hand_count(void)
 	return (int) hash_get_num_entries(executions);
 }
 
-/*
- * What is in hand, as bigint[] of executions, bigint[] of integrations and
- * integer[] of how many belong to each of those.
- */
+/* List what is in hand, as arrays in the current memory context. */
 void
-wb_hand_list(ArrayType * *execution_ids, ArrayType * *integration_ids,
-			 ArrayType * *counts)
+wb_hand_list(WbHandList *list)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ArrayBuildState *ids = initArrayResult(INT8OID, context, false);
 	ArrayBuildState *receivers = initArrayResult(INT8OID, context, false);
-	ArrayBuildState *loads = initArrayResult(INT4OID, context, false);
+	ArrayBuildState *counts = initArrayResult(INT4OID, context, false);
+	ArrayBuildState *since = initArrayResult(TIMESTAMPTZOID, context, false);
 	HASH_SEQ_STATUS status;
 	int64	   *id;
 	Tally	   *tally;
@@ -169,10 +190,13 @@ wb_hand_list(ArrayType * *execution_ids, ArrayType * *integration_ids,
 	{
 		accumArrayResult(receivers, Int64GetDatum(tally->id), false, INT8OID,
 						 context);
-		accumArrayResult(loads, Int32GetDatum(tally->count), false, INT4OID,
+		accumArrayResult(counts, Int32GetDatum(tally->count), false, INT4OID,
 						 context);
+		accumArrayResult(since, TimestampTzGetDatum(tally->since), false,
+						 TIMESTAMPTZOID, context);
 	}
-	*execution_ids = DatumGetArrayTypeP(makeArrayResult(ids, context));
-	*integration_ids = DatumGetArrayTypeP(makeArrayResult(receivers, context));
-	*counts = DatumGetArrayTypeP(makeArrayResult(loads, context));
+	list->executions = makeArrayResult(ids, context);
+	list->integrations = makeArrayResult(receivers, context);
+	list->counts = makeArrayResult(counts, context);
+	list->since = makeArrayResult(since, context);
 }

@@ -74,39 +74,50 @@ wb_installation_exists(void)
 		OidIsValid(wb_relation_oid(WB_TABLE_EXECUTIONS));
 }
 
+/* Warn, but only once a minute. */
 static void
 warn_of_hold(const char *what, const char *hint)
 {
+	static int64 next_warning_ms = 0;
+	int64		now_ms = wb_clock_monotonic_ms();
+
+	if (now_ms < next_warning_ms)
+		return;
+	next_warning_ms = now_ms + WARNING_INTERVAL_MS;
 	ereport(WARNING,
 			(errmsg("deliveries in database \"%s\" are held: %s",
 					get_database_name(MyDatabaseId), what),
 			 errhint("%s", hint)));
 }
 
+/* Is anything queued by another installation?  Looks once a minute. */
+static bool
+has_strangers(pg_uuid_t *id)
+{
+	static int64 next_search_ms = 0;
+	int64		now_ms = wb_clock_monotonic_ms();
+	Datum		value = UUIDPGetDatum(id);
+
+	if (now_ms < next_search_ms)
+		return false;
+	next_search_ms = now_ms + WARNING_INTERVAL_MS;
+	return wb_plan_run(&find_stranger, &value, NULL, SPI_OK_SELECT) > 0;
+}
+
 /*
  * Does wb.installation describe this server and database?  Then *id is what
- * its deliveries carry.  Warns once a minute of whatever is held.
+ * its deliveries carry.  Warns of whatever is held.
  */
 bool
 wb_installation_is_here(pg_uuid_t *id)
 {
-	static int64 next_warning_ms = 0;
-	int64		now_ms = wb_clock_monotonic_ms();
-	bool		may_warn = now_ms >= next_warning_ms;
-	bool		has_row;
 	bool		is_here = false;
-	Datum		value = UUIDPGetDatum(id);
 
-	has_row = read_row(id, &is_here);
-	if (!may_warn)
-		return is_here;
-
-	next_warning_ms = now_ms + WARNING_INTERVAL_MS;
-	if (!has_row)
-		warn_of_hold("wb.installation has no row", "Run SELECT wb.setup();.");
+	if (!read_row(id, &is_here))
+		warn_of_hold("wb.installation has no row", "Run SELECT wb.setup(); to write it.");
 	else if (!is_here)
 		warn_of_hold("the database is a copy of another one", arm_hint);
-	else if (wb_plan_run(&find_stranger, &value, NULL, SPI_OK_SELECT) > 0)
+	else if (has_strangers(id))
 		warn_of_hold("some were queued by another installation", arm_hint);
 	return is_here;
 }

@@ -22,6 +22,8 @@
  */
 #include "postgres.h"
 
+#include <signal.h>
+
 #include "access/heapam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
@@ -34,6 +36,7 @@
 #include "postmaster/interrupt.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
+#include "storage/proc.h"
 #include "storage/sinval.h"
 #include "support/clock.h"
 #include "support/setting.h"
@@ -48,6 +51,8 @@
 /* How long to wait for a free slot, where the last look got some, or none. */
 #define SOME_STARTED_WAIT_MS	100
 #define NONE_STARTED_WAIT_MS	10000
+
+static volatile sig_atomic_t is_called = false;
 
 static List *seen_databases = NIL;
 static List *served_databases = NIL;
@@ -76,6 +81,29 @@ wb_launcher_register(void)
 	snprintf(launcher.bgw_type, sizeof(launcher.bgw_type), WB_LAUNCHER_TYPE);
 	snprintf(launcher.bgw_name, sizeof(launcher.bgw_name), WB_LAUNCHER_TYPE);
 	RegisterBackgroundWorker(&launcher);
+}
+
+/*
+ * Make the launcher look at all databases now.  For any backend; raises
+ * nothing.
+ */
+void
+wb_launcher_call(void)
+{
+	PGPROC	   *launcher = wb_wake_find(WB_LAUNCHER_TYPE, InvalidOid);
+
+	if (launcher != NULL)
+		kill(launcher->pid, SIGUSR2);
+}
+
+static void
+handle_call(SIGNAL_ARGS)
+{
+	int			before = errno;
+
+	is_called = true;
+	SetLatch(MyLatch);
+	errno = before;
 }
 
 /* The databases that may have a worker, in the caller's memory context. */
@@ -174,8 +202,9 @@ look_at_databases(bool everywhere)
 
 /*
  * Wait; returns whether somebody woke us.  The server wakes every process
- * that fell behind with invalidation messages too.  That looks the same, so
- * then the answer is no, and *is_doubtful is set.
+ * that fell behind with invalidation messages too, as an idle one soon does.
+ * A mere latch may then mean either, so the answer is no, and *is_doubtful is
+ * set.
  */
 static bool
 wait_for_wake(long timeout_ms, bool *is_doubtful)
@@ -193,11 +222,17 @@ wait_for_wake(long timeout_ms, bool *is_doubtful)
 		ConfigReloadPending = false;
 		ProcessConfigFile(PGC_SIGHUP);
 	}
-	if (!catchupInterruptPending)
-		return true;
-	ProcessCatchupInterrupt();
-	*is_doubtful = true;
-	return false;
+	if (catchupInterruptPending)
+	{
+		ProcessCatchupInterrupt();
+		*is_doubtful = true;
+	}
+	else
+		is_called = true;
+	if (!is_called)
+		return false;
+	is_called = false;
+	return true;
 }
 
 /* The launcher process. */
@@ -211,6 +246,7 @@ wb_launcher_main(Datum argument)
 
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	pqsignal(SIGTERM, die);
+	pqsignal(SIGUSR2, handle_call);
 	BackgroundWorkerUnblockSignals();
 	BackgroundWorkerInitializeConnection(NULL, NULL, 0);
 	pgstat_report_activity(STATE_IDLE, NULL);
@@ -229,7 +265,7 @@ wb_launcher_main(Datum argument)
 			next_look_ms = now_ms + look_at_databases(is_woken || is_doubtful);
 			is_doubtful = false;
 		}
-		is_woken = wait_for_wake(Max(next_look_ms - wb_clock_monotonic_ms(), 0),
-								 &is_doubtful);
+		now_ms = wb_clock_monotonic_ms();
+		is_woken = wait_for_wake(Max(next_look_ms - now_ms, 0), &is_doubtful);
 	}
 }

@@ -29,6 +29,7 @@ enum
 	MAX_ATTEMPTS, ENTITY_ID
 };
 
+/* OFFSET 0 keeps these from becoming joins, which could go the other way. */
 static WbPlan read_executions = {
 	"SELECT d.execution_id, d.integration_id,"
 	" d.installation_id || '-' || d.execution_id, d.attempts, e.state,"
@@ -37,9 +38,12 @@ static WbPlan read_executions = {
 	" nullif(e.cooldown, '0'), e.cooldown_key, i.kind, i.name, i.team_name,"
 	" i.url, i.url_secret, i.access_token, i.signing_secret, i.max_attempts,"
 	" i.entity_id FROM unnest($1) AS due(id)"
-	" JOIN wb.deliveries d ON d.execution_id = due.id"
-	" LEFT JOIN wb.executions e ON e.id = d.execution_id"
-	" LEFT JOIN wb.integrations i ON i.id = d.integration_id"
+	" CROSS JOIN LATERAL (SELECT * FROM wb.deliveries"
+	" WHERE execution_id = due.id OFFSET 0) d"
+	" LEFT JOIN LATERAL (SELECT * FROM wb.executions"
+	" WHERE id = due.id OFFSET 0) e ON true"
+	" LEFT JOIN LATERAL (SELECT * FROM wb.integrations"
+	" WHERE id = d.integration_id OFFSET 0) i ON true"
 	" ORDER BY d.execution_id",
 	1,
 	{INT8ARRAYOID},
@@ -59,14 +63,14 @@ static const struct
 };
 
 static Datum
-read_column(SPITupleTable * rows, uint64 row, int column, bool *is_null)
+read_column(SPITupleTable *rows, uint64 row, int column, bool *is_null)
 {
 	return SPI_getbinval(rows->vals[row], rows->tupdesc, column, is_null);
 }
 
 /* Copies into the current memory context; zero and NULL stand for null. */
 static int64
-read_id(SPITupleTable * rows, uint64 row, int column)
+read_id(SPITupleTable *rows, uint64 row, int column)
 {
 	bool		is_null;
 	Datum		value = read_column(rows, row, column, &is_null);
@@ -75,7 +79,7 @@ read_id(SPITupleTable * rows, uint64 row, int column)
 }
 
 static char *
-read_text(SPITupleTable * rows, uint64 row, int column)
+read_text(SPITupleTable *rows, uint64 row, int column)
 {
 	bool		is_null;
 	Datum		value = read_column(rows, row, column, &is_null);
@@ -84,7 +88,7 @@ read_text(SPITupleTable * rows, uint64 row, int column)
 }
 
 static Jsonb *
-read_json(SPITupleTable * rows, uint64 row, int column)
+read_json(SPITupleTable *rows, uint64 row, int column)
 {
 	bool		is_null;
 	Datum		value = read_column(rows, row, column, &is_null);
@@ -93,7 +97,7 @@ read_json(SPITupleTable * rows, uint64 row, int column)
 }
 
 static WbIntegration *
-read_integration(SPITupleTable * rows, uint64 row)
+read_integration(SPITupleTable *rows, uint64 row)
 {
 	char	   *kind = read_text(rows, row, KIND);
 	WbIntegration *integration;
@@ -119,7 +123,7 @@ read_integration(SPITupleTable * rows, uint64 row)
 
 /* Fill a delivery from a row whose execution exists. */
 static void
-read_delivery(SPITupleTable * rows, uint64 row, WbDelivery *delivery)
+read_delivery(SPITupleTable *rows, uint64 row, WbDelivery *delivery)
 {
 	bool		is_null;
 
@@ -140,7 +144,7 @@ read_delivery(SPITupleTable * rows, uint64 row, WbDelivery *delivery)
 
 /* Why the cooldown forbids an execution, or NULL. */
 static char *
-lose_to_rival(SPITupleTable * rows, uint64 row, const WbDelivery *delivery)
+lose_to_rival(SPITupleTable *rows, uint64 row, const WbDelivery *delivery)
 {
 	WbContender contender = {.execution_id = delivery->execution_id,
 	.triggered_at = delivery->triggered_at};
@@ -171,7 +175,7 @@ fail(WbDelivery *delivery, char *error)
  * to be sent; else it has its outcome.
  */
 static bool
-judge_action(SPITupleTable * rows, uint64 row, WbDelivery *delivery)
+judge_action(SPITupleTable *rows, uint64 row, WbDelivery *delivery)
 {
 	char	   *name = read_text(rows, row, ACTION_TYPE);
 	size_t		i = 0;
@@ -201,7 +205,7 @@ judge_action(SPITupleTable * rows, uint64 row, WbDelivery *delivery)
 
 /* As judge_action, for any row. */
 static bool
-judge_row(SPITupleTable * rows, uint64 row, WbDelivery *delivery)
+judge_row(SPITupleTable *rows, uint64 row, WbDelivery *delivery)
 {
 	char	   *state = read_text(rows, row, STATE);
 	char	   *reason;
@@ -228,7 +232,7 @@ judge_row(SPITupleTable * rows, uint64 row, WbDelivery *delivery)
  * afterwards, because the next one in the batch may be its rival.
  */
 void
-wb_load_deliveries(ArrayType * execution_ids, dlist_head *to_send,
+wb_load_deliveries(ArrayType *execution_ids, dlist_head *to_send,
 				   dlist_head *settled)
 {
 	Datum		value = PointerGetDatum(execution_ids);

@@ -36,7 +36,7 @@ WB_FUNCTION_INFO_V1(wb_sql_start_worker);
  */
 bool
 wb_worker_register(Oid database, pid_t notify_pid,
-				   BackgroundWorkerHandle * *handle)
+				   BackgroundWorkerHandle **handle)
 {
 	BackgroundWorker worker = {0};
 

@@ -54,7 +54,6 @@ static const struct
 	{"artifact_version_string", "artifactVersionString"},
 	{"entity_name", "entityName"},
 	{"event_author", "eventAuthor"},
-	{"metric_current_status", "why"},
 	{"metric_filter", "metricFilter"},
 	{"metric_filter_short", "metricFilterShort"},
 	{"metric_name", "metricName"},
@@ -137,7 +136,9 @@ find_value(const WbDelivery *delivery, const char *name)
 		return delivery->automation_name;
 	if (strcmp(name, "event_type") == 0)
 		return delivery->event_type;
-	if (strcmp(name, "why") == 0)
+	if (strcmp(name, "why") == 0 ||
+		(strcmp(name, "metric_current_status") == 0 &&
+		 wb_json_get(event, "metricName") != NULL))
 		return delivery->why;
 	if (strcmp(name, "artifact_version") == 0)
 		return artifact_address(event);

@@ -55,12 +55,12 @@ wb_wake_find(const char *type, Oid database)
 }
 
 static void
-wake(const char *type, Oid database)
+wake_worker(void)
 {
-	PGPROC	   *proc = wb_wake_find(type, database);
+	PGPROC	   *worker = wb_wake_find(WB_WORKER_TYPE, MyDatabaseId);
 
-	if (proc != NULL)
-		SetLatch(&proc->procLatch);
+	if (worker != NULL)
+		SetLatch(&worker->procLatch);
 }
 
 /*
@@ -76,9 +76,9 @@ wake_at_end(XactEvent event, void *argument)
 	if (event == XACT_EVENT_COMMIT)
 	{
 		if (must_wake_worker)
-			wake(WB_WORKER_TYPE, MyDatabaseId);
+			wake_worker();
 		if (must_wake_launcher)
-			wake(WB_LAUNCHER_TYPE, InvalidOid);
+			wb_launcher_call();
 	}
 	must_wake_worker = false;
 	must_wake_launcher = false;

@@ -44,8 +44,12 @@
 #define RECORD_BATCH			100
 #define RECORD_DELAY_MS			2
 
-/* A worker that fails sooner than this waits as long before it ends. */
+/*
+ * A worker that fails sooner than this waits as long before it ends.  After a
+ * crash of the whole server a new worker waits a little before it sends.
+ */
 #define REST_AFTER_FAILURE_MS	10000
+#define REST_AFTER_CRASH_MS		1000
 
 static volatile sig_atomic_t must_leave = false;
 static bool is_connected = false;
@@ -62,8 +66,9 @@ static TimestampTz next_look = DT_NOEND;
 static int64 last_look_ms = 0;
 
 /*
- * No statement of ours is better off without an index, and a plan made while
- * the tables were empty must not be kept as a scan of tables that have grown.
+ * Plans are made once and kept, often while the tables are nearly empty.  So
+ * nothing may make a scan of a whole table look cheap; each statement names
+ * its rows in a way that leaves only the index.
  */
 static const char *const settings[][2] = {
 	{"statement_timeout", "0"},
@@ -76,8 +81,7 @@ static const char *const settings[][2] = {
 	{"search_path", "pg_catalog, pg_temp"},
 	{"plan_cache_mode", "force_generic_plan"},
 	{"enable_seqscan", "off"},
-	{"enable_hashjoin", "off"},
-	{"enable_mergejoin", "off"},
+	{"enable_bitmapscan", "off"},
 	{"jit", "off"},
 };
 
@@ -126,7 +130,7 @@ connect_to_database(Oid database)
 						PGC_S_OVERRIDE);
 }
 
-/* Become the worker of this database, or end because there is nothing to do. */
+/* Become the worker of this database, or end for want of anything to do. */
 static void
 become_the_worker(void)
 {
@@ -205,7 +209,7 @@ static long
 look_wait_ms(void)
 {
 	int64		wait_ms = last_look_ms + LOOK_INTERVAL_MS -
-		wb_clock_monotonic_ms();
+	wb_clock_monotonic_ms();
 
 	if (free_capacity() == 0)
 		return -1;
@@ -288,12 +292,29 @@ wait_for_work(void)
 	}
 }
 
+static void
+rest(int64 time_ms)
+{
+	int64		until_ms = wb_clock_monotonic_ms() + time_ms;
+	int64		left_ms = time_ms;
+
+	while (left_ms > 0)
+	{
+		obey_signals();
+		WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+				  (long) left_ms, PG_WAIT_EXTENSION);
+		ResetLatch(MyLatch);
+		left_ms = until_ms - wb_clock_monotonic_ms();
+	}
+}
+
 /* Deliver until told to end. */
 static void
 serve(void)
 {
 	wb_hand_start();
-	wb_crash_recover();
+	if (wb_crash_recover())
+		rest(REST_AFTER_CRASH_MS);
 	wb_http_start();
 	turn_context = AllocSetContextCreate(TopMemoryContext, "wb worker turn",
 										 ALLOCSET_DEFAULT_SIZES);
@@ -319,19 +340,11 @@ serve(void)
 static void
 end_after_error(int64 started_ms)
 {
-	int64		until_ms = wb_clock_monotonic_ms() + REST_AFTER_FAILURE_MS;
-
 	EmitErrorReport();
 	FlushErrorState();
 	AbortOutOfAnyTransaction();
-	while (until_ms - started_ms < 2 * REST_AFTER_FAILURE_MS &&
-		   wb_clock_monotonic_ms() < until_ms)
-	{
-		obey_signals();
-		WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-				  until_ms - wb_clock_monotonic_ms(), PG_WAIT_EXTENSION);
-		ResetLatch(MyLatch);
-	}
+	if (wb_clock_monotonic_ms() - started_ms < REST_AFTER_FAILURE_MS)
+		rest(REST_AFTER_FAILURE_MS);
 	proc_exit(1);
 }
 

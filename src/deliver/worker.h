@@ -37,6 +37,15 @@ typedef struct WbContender
 	char	   *cooldown_key;
 } WbContender;
 
+/* What the worker has in hand; the last three go together. */
+typedef struct WbHandList
+{
+	Datum		executions;		/* bigint[] */
+	Datum		integrations;	/* bigint[] */
+	Datum		counts;			/* integer[]: of each, how many executions */
+	Datum		since;			/* timestamptz[]: see wb_hand_advance */
+} WbHandList;
+
 /* deliver/claim.c */
 extern void wb_claim_batch(int limit, dlist_head *to_send, dlist_head *ended,
 						   TimestampTz *next_look);
@@ -45,7 +54,7 @@ extern void wb_claim_batch(int limit, dlist_head *to_send, dlist_head *ended,
 extern char *wb_contend_lose(const WbContender *contender);
 
 /* deliver/crash.c */
-extern void wb_crash_recover(void);
+extern bool wb_crash_recover(void);
 
 /* deliver/database_command.c */
 extern void wb_database_command_watch(void);
@@ -56,8 +65,9 @@ extern void wb_hand_take(const WbDelivery *delivery);
 extern void wb_hand_join_claim(WbDelivery *delivery, int64 claim_id);
 extern bool wb_hand_has(int64 execution_id);
 extern int	wb_hand_count(void);
-extern void wb_hand_list(ArrayType * *executions, ArrayType * *integrations,
-						 ArrayType * *counts);
+extern void wb_hand_advance(int64 integration_id, TimestampTz due_at);
+extern void wb_hand_forget_idle(void);
+extern void wb_hand_list(WbHandList *list);
 extern WbDelivery *wb_hand_new_delivery(int64 execution_id);
 
 /* deliver/installation.c */
@@ -65,11 +75,17 @@ extern bool wb_installation_exists(void);
 extern bool wb_installation_is_here(pg_uuid_t *id);
 
 /* deliver/load.c */
-extern void wb_load_deliveries(ArrayType * execution_ids, dlist_head *to_send,
+extern void wb_load_deliveries(ArrayType *execution_ids, dlist_head *to_send,
 							   dlist_head *settled);
+
+/* deliver/pick.c */
+extern bool wb_pick_must_wait(void);
+extern ArrayType *wb_pick_due(int limit, TimestampTz now,
+							  pg_uuid_t *installation,
+							  TimestampTz *next_look);
 
 /* deliver/start_worker.c */
 extern bool wb_worker_register(Oid database, pid_t notify_pid,
-							   BackgroundWorkerHandle * *handle);
+							   BackgroundWorkerHandle **handle);
 
 #endif							/* WB_WORKER_H */

@@ -48,11 +48,16 @@ typedef struct Batch
 	ArrayBuildState *columns[COLUMN_COUNT];
 } Batch;
 
+/*
+ * The arrays are sorted by id, so width_bucket finds the place of an id in
+ * them.  A join with unnest() would read better, and be planned as a scan of
+ * the whole table while that is small.
+ */
 static WbPlan settle_executions = {
-	"UPDATE wb.executions e SET state = o.state, settled_at = $5,"
-	" result = o.result, action = coalesce(o.action, e.action)"
-	" FROM unnest($1, $2, $3, $4) AS o(id, state, result, action)"
-	" WHERE e.id = o.id AND e.state = 'PENDING'",
+	"UPDATE wb.executions SET state = ($2)[width_bucket(id, $1)],"
+	" result = ($3)[width_bucket(id, $1)],"
+	" action = coalesce(($4)[width_bucket(id, $1)], action), settled_at = $5"
+	" WHERE id = ANY ($1) AND state = 'PENDING'",
 	5,
 	{INT8ARRAYOID, TEXTARRAYOID, JSONBARRAYOID, JSONBARRAYOID, TIMESTAMPTZOID},
 	NULL
@@ -66,10 +71,11 @@ static WbPlan delete_deliveries = {
 };
 
 static WbPlan queue_again = {
-	"UPDATE wb.deliveries d SET attempts = o.attempts, due_at = o.due_at,"
-	" last_error = o.error"
-	" FROM unnest($1, $2, $3, $4) AS o(id, attempts, due_at, error)"
-	" WHERE d.execution_id = o.id",
+	"UPDATE wb.deliveries SET"
+	" attempts = ($2)[width_bucket(execution_id, $1)],"
+	" due_at = ($3)[width_bucket(execution_id, $1)],"
+	" last_error = ($4)[width_bucket(execution_id, $1)]"
+	" WHERE execution_id = ANY ($1)",
 	4,
 	{INT8ARRAYOID, INT2ARRAYOID, TIMESTAMPTZARRAYOID, TEXTARRAYOID},
 	NULL
@@ -95,9 +101,12 @@ static WbPlan delete_claims = {
 static void
 add(Batch *batch, Column column, Datum value, bool is_null)
 {
-	batch->columns[column] = accumArrayResult(batch->columns[column], value,
-											  is_null, column_types[column],
-											  CurrentMemoryContext);
+	/* kept with the transaction, because two statements take the same ids */
+	if (batch->columns[column] == NULL)
+		batch->columns[column] = initArrayResult(column_types[column],
+												 CurrentMemoryContext, false);
+	accumArrayResult(batch->columns[column], value, is_null,
+					 column_types[column], CurrentMemoryContext);
 }
 
 static void
@@ -161,7 +170,7 @@ add_settled(Batch *batch, const WbDelivery *delivery)
 {
 	const WbOutcome *outcome = &delivery->outcome;
 	Jsonb	   *action = delivery->request ?
-		delivery->request->recorded_action : NULL;
+	delivery->request->recorded_action : NULL;
 
 	add(batch, SETTLED_ID, Int64GetDatum(delivery->execution_id), false);
 	add_text(batch, SETTLED_STATE,
@@ -231,6 +240,15 @@ add_delivery(Batch *batch, const WbDelivery *delivery)
 		add(batch, CLAIM_ID, Int64GetDatum(delivery->claim_id), false);
 }
 
+static int
+compare_ids(const ListCell *one, const ListCell *other)
+{
+	int64		id1 = ((const WbDelivery *) lfirst(one))->execution_id;
+	int64		id2 = ((const WbDelivery *) lfirst(other))->execution_id;
+
+	return id1 < id2 ? -1 : id1 > id2;
+}
+
 /*
  * Write the outcomes of deliveries, within the worker's transaction, and let
  * go of them.  The caller frees them once it has committed.
@@ -239,10 +257,16 @@ void
 wb_record_write(dlist_head *ended)
 {
 	Batch		batch = {.now = wb_clock_now()};
+	List	   *deliveries = NIL;
 	dlist_iter	iter;
+	ListCell   *cell;
 
 	dlist_foreach(iter, ended)
-		add_delivery(&batch, dlist_container(WbDelivery, node, iter.cur));
+		deliveries = lappend(deliveries,
+							 dlist_container(WbDelivery, node, iter.cur));
+	list_sort(deliveries, compare_ids);
+	foreach(cell, deliveries)
+		add_delivery(&batch, lfirst(cell));
 	run(&batch, &settle_executions, SETTLED_ID, SPI_OK_UPDATE);
 	run(&batch, &delete_deliveries, SETTLED_ID, SPI_OK_DELETE);
 	run(&batch, &queue_again, QUEUED_ID, SPI_OK_UPDATE);

@@ -125,7 +125,8 @@ SET LOCAL client_min_messages = error;
 SELECT count(*) FROM wb.executions WHERE run_id = :h;
 ROLLBACK;
 
--- what the user asked for stays true: a statement that is cancelled is cancelled
+-- what the user asked for stays true: a statement that is cancelled is
+-- cancelled, and the session goes on as after any error
 CREATE FUNCTION pg_temp.work() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
 	LOOP
@@ -135,6 +136,26 @@ CREATE TRIGGER work BEFORE INSERT ON wb.executions FOR EACH ROW EXECUTE FUNCTION
 SET statement_timeout = '50ms';
 INSERT INTO wb.run_metrics (run_id, name, step, value) VALUES (:h, 'loss', 2, 'NaN');
 \echo :LAST_ERROR_SQLSTATE
+SELECT count(*) FROM wb.run_metrics WHERE run_id = :h;
+-- also in a savepoint
+BEGIN;
+INSERT INTO wb.run_metrics (run_id, name, step, value) VALUES (:h, 'other', 3, 1);
+SAVEPOINT s;
+INSERT INTO wb.run_metrics (run_id, name, step, value) VALUES (:h, 'loss', 3, 'NaN');
+ROLLBACK TO SAVEPOINT s;
+INSERT INTO wb.run_metrics (run_id, name, step, value) VALUES (:h, 'other', 4, 1);
+COMMIT;
+-- and in a block that catches it
+CREATE PROCEDURE pg_temp.log_both(run bigint) LANGUAGE plpgsql AS $$
+BEGIN
+	BEGIN
+		INSERT INTO wb.run_metrics (run_id, name, step, value) VALUES (run, 'loss', 5, 'NaN');
+	EXCEPTION WHEN query_canceled THEN
+		NULL;
+	END;
+	INSERT INTO wb.run_metrics (run_id, name, step, value) VALUES (run, 'other', 5, 1);
+END $$;
+CALL pg_temp.log_both(:h);
 RESET statement_timeout;
 DROP TRIGGER work ON wb.executions;
-SELECT count(*) FROM wb.run_metrics WHERE run_id = :h;
+SELECT name, step FROM wb.run_metrics WHERE run_id = :h ORDER BY 1, 2;

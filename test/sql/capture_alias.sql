@@ -11,11 +11,14 @@ SELECT wb.create_automation('of model', wb.on_add_artifact_alias(wb.collection(w
 SELECT wb.create_automation('prod', wb.on_add_artifact_alias(wb.project('capture_alias', 'p'), wb.where('alias', '=', 'prod')), wb.do_nothing()) \gset
 -- what happened since the last look
 CREATE TEMP TABLE seen AS SELECT 0::bigint AS id;
-CREATE FUNCTION pg_temp.news(OUT automation text, OUT why text, OUT state text) RETURNS SETOF record LANGUAGE sql AS $$
-	WITH new AS (UPDATE seen s SET id = (SELECT max(id) FROM wb.executions) FROM seen o RETURNING o.id)
-	SELECT e.automation_name, e.why, e.state FROM new, wb.executions e
-	WHERE e.id > new.id AND e.event->>'entityName' = 'capture_alias' ORDER BY e.id, e.automation_name;
-$$;
+CREATE FUNCTION pg_temp.news() RETURNS TABLE (automation text, why text, state text) LANGUAGE plpgsql AS $$
+DECLARE
+	last bigint := (SELECT id FROM seen);
+BEGIN
+	UPDATE seen SET id = (SELECT max(e.id) FROM wb.executions e);
+	RETURN QUERY SELECT e.automation_name, e.why, e.state FROM wb.executions e
+	WHERE e.id > last AND e.event->>'entityName' = 'capture_alias' ORDER BY e.id;
+END $$;
 
 -- a new version gets "latest"
 SELECT wb.log_artifact(:project, 'model', 'model', 'd0') AS v0 \gset

@@ -5,7 +5,7 @@
 # finds it set up.
 #
 #	```sql			must succeed; a ```text block directly below is its output
-#	```sql error	must fail, with the text of the ```text block below
+#	```sql error	must fail, with the ```text block below; CONTEXT is left out
 #	```http			is the newest request that arrived, as far as it is shown
 #	<!-- settled --> waits until no execution is pending
 #
@@ -35,6 +35,7 @@ my @documents = grep { -e "$top/$_" }
 check_examples($_) for @documents;
 check_links($_) for @documents;
 check_reference();
+check_tree();
 done_testing();
 
 # ---- examples ----
@@ -100,7 +101,6 @@ sub check_examples
 		check_request($part, $where) if $part->{kind} eq 'http';
 		check_block($session, $part, $where) if $part->{kind} =~ /^(?:sql|error)$/;
 	}
-	$session->{psql}->kill_kill if $session->{is_dead};
 	close_session($session);
 	return;
 }
@@ -141,7 +141,7 @@ sub run_sql
 	$session->{timer}->start;
 	$session->{in} .= "$sql\n\\warn $marker\n";
 	my $lives = eval {
-		$psql->pump while $session->{out} !~ /^\Q$marker\E$/m && $psql->pumpable;
+		$psql->pump while $session->{out} !~ /^\Q$marker\E\n/m && $psql->pumpable;
 		1;
 	};
 	return $1 if $lives && $session->{out} =~ s/\A(.*?)^\Q$marker\E\n//ms;
@@ -163,7 +163,12 @@ sub check_block
 		fail("$where runs");
 		return diag($output);
 	}
-	return fail("$where says what its error is") if $is_error && !$part->{output};
+	if ($is_error)
+	{
+		return fail("$where fails and says how")
+		  if $output !~ /^ERROR:/m || !defined $part->{output};
+		$output =~ s/^CONTEXT:.*//ms;
+	}
 	return pass("$where runs") if !defined $part->{output};
 	return is(mask($output), mask($part->{output}), "$where prints what it says");
 }
@@ -259,6 +264,19 @@ sub check_links
 	  grep { !/^(?:https?:|mailto:|#)/ } $text =~ /\]\(([^)\s]+)\)/g;
 
 	is("@dead", '', "links in $file lead somewhere");
+	return;
+}
+
+# The annotated tree has every file of the source, and no other.
+sub check_tree
+{
+	my ($tree) = slurp_document('docs/architecture.md') =~ /^```text\nsrc\/\n(.*?)^```/ms;
+	my %named = map { $_ => 1 } ($tree // '') =~ /\b(\w+\.[ch])\b/g;
+	my %there = map { s{.*/}{}r => 1 } glob "$top/src/*.[ch] $top/src/*/*.[ch]";
+
+	delete @named{ grep { !/\.c$/ && $there{$_} } keys %named };
+	delete @there{ grep { !/\.c$/ } keys %there };
+	is_deeply(\%named, \%there, 'the tree in docs/architecture.md is that of src/');
 	return;
 }
 

@@ -1,0 +1,238 @@
+/*-------------------------------------------------------------------------
+ *
+ * pick.c
+ *		Picks what is claimed next from the queue.
+ *
+ * No receiver may use up all requests that the worker has open at one time.
+ * Each may have twice as many open as are left free, so one busy receiver
+ * gets two thirds of them, and any number of hanging ones leave some free.
+ *
+ * What was delivered leaves dead rows at the head of the queue, and they stay
+ * for as long as some session holds a snapshot.  Reading past all of them is
+ * a full look, and gets at most a tenth of the worker's time.  In between, a
+ * quick look reads only on from where each receiver's queue was left, and a
+ * little before that, because rows are committed out of order.
+ *
+ * What was in hand when the worker died twice is claimed alone, with nothing
+ * else in hand: if the worker dies again, it is known why (see crash.c).
+ *
+ * IDENTIFICATION
+ *		src/deliver/pick.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "deliver/worker.h"
+#include "support/clock.h"
+#include "support/plan.h"
+#include "utils/timestamp.h"
+
+#define FULL_LOOK_SHARE	10
+
+/* A column of the rows below. */
+enum
+{
+	EXECUTION_ID = 1, CRASHES, INTEGRATION_ID, DUE_AT
+};
+
+#define ALL_RECEIVERS \
+	"WITH RECURSIVE receiver AS (" \
+	"(SELECT integration_id AS id FROM wb.deliveries" \
+	" ORDER BY integration_id LIMIT 1)" \
+	" UNION ALL SELECT (SELECT n.integration_id FROM wb.deliveries n" \
+	" WHERE n.integration_id > r.id ORDER BY n.integration_id LIMIT 1)" \
+	" FROM receiver r WHERE r.id IS NOT NULL) "
+
+/* The receivers in turn, each one's oldest first. */
+#define PICK_FROM(receivers) \
+	"SELECT q.execution_id, q.crashes, r.id, q.due_at" \
+	" FROM " receivers " AS r(id, requests, since)" \
+	" CROSS JOIN LATERAL (SELECT execution_id, due_at, crashes," \
+	" row_number() OVER (ORDER BY due_at, execution_id) AS rank" \
+	" FROM wb.deliveries WHERE integration_id = r.id AND due_at <= $1" \
+	" AND due_at >= r.since AND installation_id = $2" \
+	" AND execution_id NOT IN (SELECT unnest($3))" \
+	" ORDER BY due_at, execution_id" \
+	" LIMIT greatest(2 * $7 - coalesce(r.requests, 0) + 2, 0) / 3) q" \
+	" ORDER BY q.rank, q.due_at, q.execution_id LIMIT (2 * $7 + 2) / 3"
+
+#define PICK_ARGUMENTS \
+	7, \
+	{TIMESTAMPTZOID, UUIDOID, INT8ARRAYOID, INT8ARRAYOID, INT4ARRAYOID, \
+	TIMESTAMPTZARRAYOID, INT4OID}, \
+	NULL
+
+static WbPlan look_at_all = {
+	ALL_RECEIVERS
+	PICK_FROM("(SELECT n.id, b.requests, timestamptz '-infinity'"
+			  " FROM receiver n"
+			  " LEFT JOIN unnest($4, $5, $6) AS b(id, requests, since)"
+			  " ON b.id = n.id WHERE n.id IS NOT NULL)"),
+	PICK_ARGUMENTS
+};
+
+static WbPlan look_at_known = {
+	PICK_FROM("unnest($4, $5, $6)"),
+	PICK_ARGUMENTS
+};
+
+static WbPlan find_next_due = {
+	ALL_RECEIVERS
+	"SELECT min(q.due_at) FROM receiver r CROSS JOIN LATERAL"
+	" (SELECT due_at FROM wb.deliveries WHERE integration_id = r.id"
+	" AND due_at > $1 ORDER BY due_at LIMIT 1) q",
+	1,
+	{TIMESTAMPTZOID},
+	NULL
+};
+
+/* From when on the next full look may be taken. */
+static int64 next_full_ms = 0;
+
+/* The turn of those that are claimed alone. */
+static bool is_alone = false;
+static bool wants_to_be_alone = false;
+static bool is_one_waiting = false;
+static int64 alone_since_ms = 0;
+static int64 next_alone_ms = 0;
+
+/* Is nothing to be claimed until nothing is in hand? */
+bool
+wb_pick_must_wait(void)
+{
+	int64		now_ms = wb_clock_monotonic_ms();
+
+	if (wb_hand_count() > 0)
+		return is_alone || wants_to_be_alone;
+
+	/* the others get as much time as this took from them */
+	if (is_alone)
+		next_alone_ms = now_ms + (now_ms - alone_since_ms);
+	is_alone = false;
+	return false;
+}
+
+static Datum
+read_column(SPITupleTable *rows, uint64 row, int column)
+{
+	bool		is_null;
+
+	return SPI_getbinval(rows->vals[row], rows->tupdesc, column, &is_null);
+}
+
+static bool
+is_suspect(SPITupleTable *rows, uint64 row)
+{
+	return DatumGetInt16(read_column(rows, row, CRASHES)) >=
+		WB_CRASHES_UNTIL_ALONE;
+}
+
+/* The first suspect whose time has come, or WB_NO_ID. */
+static int64
+find_suspect(SPITupleTable *rows, uint64 count)
+{
+	is_one_waiting = false;
+	for (uint64 row = 0; row < count; row++)
+	{
+		if (!is_suspect(rows, row))
+			continue;
+		if (wb_clock_monotonic_ms() >= next_alone_ms)
+			return DatumGetInt64(read_column(rows, row, EXECUTION_ID));
+		is_one_waiting = true;
+	}
+	return WB_NO_ID;
+}
+
+/* Choose from what is due: all that is no suspect, or one suspect alone. */
+static ArrayType *
+choose(SPITupleTable *rows, uint64 count)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ArrayBuildState *ids = initArrayResult(INT8OID, context, false);
+	int64		suspect = find_suspect(rows, count);
+
+	if (suspect != WB_NO_ID)
+	{
+		if (!wants_to_be_alone)
+			alone_since_ms = wb_clock_monotonic_ms();
+		is_alone = wb_hand_count() == 0;
+		if (is_alone)
+			accumArrayResult(ids, Int64GetDatum(suspect), false, INT8OID,
+							 context);
+		count = 0;
+	}
+	wants_to_be_alone = suspect != WB_NO_ID && !is_alone;
+
+	for (uint64 row = 0; row < count; row++)
+	{
+		if (is_suspect(rows, row))
+			continue;
+		accumArrayResult(ids, read_column(rows, row, EXECUTION_ID), false,
+						 INT8OID, context);
+		wb_hand_advance(DatumGetInt64(read_column(rows, row, INTEGRATION_ID)),
+						DatumGetTimestampTz(read_column(rows, row, DUE_AT)));
+	}
+	return DatumGetArrayTypeP(makeArrayResult(ids, context));
+}
+
+/* When the next delivery may be claimed that may not be at "now". */
+static TimestampTz
+read_next_due(TimestampTz now)
+{
+	Datum		value = TimestampTzGetDatum(now);
+	bool		is_null;
+	TimestampTz next = DT_NOEND;
+
+	wb_plan_run(&find_next_due, &value, NULL, SPI_OK_SELECT);
+	value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1,
+						  &is_null);
+	if (!is_null)
+		next = DatumGetTimestampTz(value);
+	if (is_one_waiting)
+		next = Min(next, TimestampTzPlusMilliseconds(now, next_alone_ms -
+													 wb_clock_monotonic_ms()));
+	return next;
+}
+
+/*
+ * Ids of executions that are due and may be claimed now, at most "limit".
+ * *next_look is when to look again, unless something happens before that.
+ */
+ArrayType *
+wb_pick_due(int limit, TimestampTz now, pg_uuid_t *installation,
+			TimestampTz *next_look)
+{
+	int64		start_ms = wb_clock_monotonic_ms();
+	bool		is_full = start_ms >= next_full_ms;
+	WbHandList	in_hand;
+	Datum		values[7];
+	uint64		count;
+	ArrayType  *chosen;
+
+	if (is_full)
+		wb_hand_forget_idle();
+	wb_hand_list(&in_hand);
+	values[0] = TimestampTzGetDatum(now);
+	values[1] = UUIDPGetDatum(installation);
+	values[2] = in_hand.executions;
+	values[3] = in_hand.integrations;
+	values[4] = in_hand.counts;
+	values[5] = in_hand.since;
+	values[6] = Int32GetDatum(limit);
+	count = wb_plan_run(is_full ? &look_at_all : &look_at_known, values, NULL,
+						SPI_OK_SELECT);
+	chosen = choose(SPI_tuptable, count);
+	if (is_full)
+	{
+		int64		end_ms;
+
+		*next_look = read_next_due(now);
+		end_ms = wb_clock_monotonic_ms();
+		next_full_ms = end_ms + FULL_LOOK_SHARE * Max(end_ms - start_ms, 1);
+	}
+	else
+		*next_look = TimestampTzPlusMilliseconds(now, next_full_ms - start_ms);
+	return chosen;
+}

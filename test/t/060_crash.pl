@@ -1,0 +1,125 @@
+# What a crash interrupts is neither lost nor sent under a second id.
+
+use strict;
+use warnings;
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use WbAutomations::Endpoint;
+use WbAutomations::Node;
+
+my $in_flight = 32;
+my $node = WbAutomations::Node->new('crash', conf => "wb_automations.max_in_flight = $in_flight");
+my $run = $node->new_run('ml/crash');
+my $endpoint = WbAutomations::Endpoint->new;
+
+# Every row of metric "load" is a message that says which step it is about.
+$node->sql(sprintf q(
+	SELECT wb.create_webhook_integration('ml', 'hook', '%s');
+	SELECT wb.create_automation('load', wb.on_run_metric(wb.project('ml', 'crash'), wb.metric('load', '>', 0)),
+		wb.send_webhook(wb.webhook_integration('ml', 'hook'), '{"step": "${step}"}'), cooldown => '0');),
+	$endpoint->url);
+
+# Fire for so many further steps, in one transaction.
+my $steps = 0;
+
+sub fire
+{
+	my ($count) = @_;
+
+	$node->sql(sprintf q(INSERT INTO wb.run_metrics (run_id, name, step, value)
+		SELECT %d, 'load', s, 1 FROM generate_series(%d, %d) s), $run, $steps + 1, $steps + $count);
+	$steps += $count;
+	return;
+}
+
+# How many requests came for each step, and under how many ids.
+sub tally
+{
+	my (%requests, %ids);
+
+	for my $request ($endpoint->requests)
+	{
+		my ($step) = $request->{body} =~ /"step": "(\d+)"/;
+		$requests{$step}++;
+		$ids{$step}{ $request->{headers}{'webhook-id'} } = 1;
+	}
+	my $doubled = 0;
+	$doubled += $_ - 1 for values %requests;
+	return {
+		arrived => scalar keys %requests,
+		doubled => $doubled,
+		with_two_ids => scalar grep { keys %$_ > 1 } values %ids };
+}
+
+# The worker is killed when the receiver has the message and the worker does
+# not know yet.  Nobody can know, so the message comes again under the same id,
+# by which the receiver can tell; history has one line.
+{
+	$endpoint->set_answer('hang');
+	fire(1);
+	my $first = $endpoint->wait_for_request;
+	$endpoint->set_answer(200);
+	$node->kill_worker;
+	my $second = $endpoint->wait_for_request;
+
+	is($second->{headers}{'webhook-id'}, $first->{headers}{'webhook-id'},
+		'a message that a crash interrupted comes again under the same id');
+	is($second->{body}, $first->{body}, 'and is the same');
+	$node->wait_until_settled;
+	is($node->sql('SELECT state, attempts, status_code FROM wb.automation_history'), 'FINISHED|2|200',
+		'it is recorded once, and both attempts count');
+	is($node->sql('SELECT (SELECT count(*) FROM wb.deliveries), (SELECT count(*) FROM wb.delivery_claims)'),
+		'0|0', 'the queue and the journal are empty');
+}
+
+# What was committed before the server lost its memory is sent after it.
+{
+	$node->set('wb_automations.delivery', 'off');
+	fire(1000);
+	$node->stop('immediate');
+	$node->start;
+	is($node->sql('SELECT count(*) FROM wb.deliveries'), '1000', 'the queue survives an immediate shutdown');
+	$node->set('wb_automations.delivery', 'on');
+	$node->wait_until_settled;
+	is_deeply(tally(), { arrived => 1001, doubled => 1, with_two_ids => 0 },
+		'each of 1,000 pending messages arrives once after an immediate shutdown');
+}
+
+# The same in the middle of the work: what was in flight may come twice.
+{
+	my $before = $endpoint->requests;
+	$endpoint->set_answer({ delay => 0.02 });
+	fire(1000);
+	$endpoint->wait_for_requests($before + 300);
+	$node->stop('immediate');
+	$node->start;
+	$node->wait_until_settled;
+	my $tally = tally();
+	is($tally->{arrived}, 2001, 'nothing is lost when the server stops while it delivers');
+	cmp_ok($tally->{doubled}, '<=', 1 + $in_flight, 'no more comes twice than was in flight');
+	is($tally->{with_two_ids}, 0, 'and that under the same id');
+}
+
+# The worker is killed again and again, at different moments.
+for my $round (1 .. 5)
+{
+	my $doubled = tally()->{doubled};
+	my $before = $endpoint->requests;
+
+	fire(300);
+	$endpoint->wait_for_requests($before + 37 * $round);
+	$node->kill_worker;
+	$node->wait_until_settled;
+	my $tally = tally();
+	is($tally->{arrived}, $steps, "kill $round under load: nothing is lost");
+	cmp_ok($tally->{doubled} - $doubled, '<=', $in_flight,
+		"kill $round under load: no more comes twice than was in flight");
+}
+is(tally()->{with_two_ids}, 0, 'what came twice came under the same id');
+is($node->sql(q(SELECT state, count(*) FROM wb.executions GROUP BY state)), "FINISHED|$steps",
+	'history has each message once, delivered');
+is($node->sql('SELECT count(*) FROM wb.delivery_claims'), '0', 'the journal is empty');
+
+done_testing();

@@ -91,10 +91,10 @@ begin_scan(WbScan *scan, Relation table, const WbContender *contender)
 static TimestampTz
 shift(PGFunction operation, TimestampTz at, Interval *cooldown)
 {
-	Datum		shifted = DirectFunctionCall2(operation, TimestampTzGetDatum(at),
-											  IntervalPGetDatum(cooldown));
+	Datum		start = TimestampTzGetDatum(at);
+	Datum		length = IntervalPGetDatum(cooldown);
 
-	return DatumGetTimestampTz(shifted);
+	return DatumGetTimestampTz(DirectFunctionCall2(operation, start, length));
 }
 
 /* Go on to the next rival; false where there is none. */

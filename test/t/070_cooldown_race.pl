@@ -54,7 +54,7 @@ sub outcome
 
 	$node->wait_until_settled;
 	return [ split /\n/, $node->sql(qq(SELECT concat_ws(' ', state,
-			regexp_replace(error, 'until [-0-9]+ [0-9:.]+ \\w+', 'until <time>')) FROM wb.automation_history
+			regexp_replace(error, 'until [-0-9]+ [0-9:.]+[0-9]( \\w+|[-+][0-9]+)', 'until <time>')) FROM wb.automation_history
 		WHERE run_id = $run ORDER BY execution_id)) ];
 }
 

@@ -16,7 +16,6 @@ use warnings;
 
 use parent -norequire, 'PostgreSQL::Test::Cluster';
 use PostgreSQL::Test::Cluster;
-use PostgreSQL::Test::Utils;
 
 # Make and start a server.
 #	preload => 0	the library is loaded by use only; so no worker starts

@@ -1,0 +1,103 @@
+# Rules over real training curves hold at exactly the steps at which an
+# implementation that shares no code with ours says that they do.
+#
+# The curves are not part of the project: WB_CURVES names their directory, else
+# they are looked for beside the checkout.  Beside them lies the table of what
+# is expected.
+
+use strict;
+use warnings;
+
+use FindBin;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use WbAutomations::Node;
+
+my $directory = $ENV{WB_CURVES} || "$FindBin::Bin/../../../shared/data/curves";
+
+# A rule in the words of the table, and in ours.
+my %rules = (
+	'is NaN' => q(wb.is_nan('loss')),
+	'last > 10' => q(wb.metric('loss', '>', 10)),
+	'average of 5 < 1' => q(wb.avg('loss', '<', 1, 5)),
+	'maximum of 5 >= 5' => q(wb.max('loss', '>=', 5, 5)));
+
+# The table, as a hash from curve and rule to "first step (number of steps)".
+# Its first line names the curves by a part of their file names.
+sub read_table
+{
+	my ($file) = @_;
+	my (@curves, %expected);
+
+	open my $in, '<', $file or die "could not read $file: $!";
+	while (<$in>)
+	{
+		my ($name, @cells) = map { s/^\s+|\s+$//gr } grep { /\S/ } split /\|/;
+		next if !defined $name;
+		@curves = @cells if $name eq 'rule';
+		next if !@curves || !$rules{$name};
+		@{ $expected{$name} }{@curves} = @cells;
+	}
+	return \%expected;
+}
+
+my @files = sort glob "$directory/*.csv";
+plan skip_all => 'NOT TESTED: rules over real training curves, row by row and by COPY, '
+  . "because there are none in $directory; name the directory of the curves in WB_CURVES"
+  if !@files;
+
+my $expected = read_table("$directory/README.md");
+my $node = WbAutomations::Node->new('curves', conf => "fsync = off\nwb_automations.delivery = off");
+$node->sql(q(SELECT wb.create_team('ml')));
+
+# Load a curve into a new project, with automations on all rules.
+sub load_curve
+{
+	my ($project, $how, @rows) = @_;
+	my $number = 0;
+
+	my $run = $node->new_run("ml/$project");
+	$node->sql(join '', map {
+		sprintf q(SELECT wb.create_automation('%s', wb.on_run_metric(wb.project('ml', '%s'), %s),
+			wb.do_nothing(), cooldown => '0');), $_, $project, $rules{$_}
+	} sort keys %rules);
+
+	if ($how eq 'COPY')
+	{
+		$node->sql(join "\n", 'COPY wb.run_metrics (run_id, step, name, value) FROM stdin;',
+			(map { join "\t", $run, @$_ } @rows), '\.', '');
+	}
+	else
+	{
+		# a statement and a transaction for each step of each metric
+		my $file = $node->basedir . "/$project.sql";
+		append_to_file($file, join '', 'SET synchronous_commit = off;',
+			map { "INSERT INTO wb.run_metrics (run_id, step, name, value) VALUES ($run, $_->[0], '$_->[1]', '$_->[2]');\n" } @rows);
+		$node->command_ok([ 'psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('postgres'), '-f', $file ],
+			"$project is loaded");
+	}
+	return $run;
+}
+
+for my $file (@files)
+{
+	my ($name) = $file =~ m{([^/]+)\.csv$};
+	open my $in, '<', $file or die "could not read $file: $!";
+	my (undef, @rows) = map { chomp; [ split /,/ ] } <$in>;
+
+	for my $how ('INSERT', 'COPY')
+	{
+		my $run = load_curve(lc "$name-$how", $how, @rows);
+		for my $rule (sort keys %rules)
+		{
+			my ($curve) = grep { $name =~ /_?\Q$_\E_/ } keys %{ $expected->{$rule} };
+			die "the table does not know $name" if !defined $curve;
+			is($node->sql(qq(SELECT coalesce(min((event->>'step')::bigint) || ' (' || count(*) || ')', '-')
+					FROM wb.executions WHERE run_id = $run AND automation_name = '$rule')),
+				$expected->{$rule}{$curve}, "$name by $how: $rule");
+		}
+	}
+}
+
+done_testing();

@@ -38,14 +38,16 @@ BEGIN
 			WHEN NOT installed.is_here THEN 'Call SELECT wb.arm(''send''); or SELECT wb.arm(''discard'');' END;
 
 	SELECT count(*) AS total, min(d.due_at) AS oldest, count(*) FILTER (WHERE d.attempts > 0) AS failing,
+		count(*) FILTER (WHERE d.attempts = 0 AND d.last_error IS NOT NULL) AS held,
 		count(*) FILTER (WHERE d.installation_id <> installed.id) AS foreign_rows, max(d.last_error) AS error
 	INTO queue FROM wb.deliveries d;
-	RETURN QUERY SELECT 'queue', queue.failing = 0 AND queue.foreign_rows = 0 AND
+	RETURN QUERY SELECT 'queue', queue.failing = 0 AND queue.held = 0 AND queue.foreign_rows = 0 AND
 			coalesce(queue.oldest > clock_timestamp() - interval '1 minute', true),
-		format('%s waiting, %s of them after a failed attempt%s', queue.total, queue.failing,
+		format('%s waiting, %s of them after a failed attempt, %s held%s', queue.total, queue.failing, queue.held,
 			coalesce('; oldest due at ' || queue.oldest, '')) || coalesce(': ' || queue.error, ''),
 		CASE WHEN queue.foreign_rows > 0 THEN
 			format('%s belong to another installation; call SELECT wb.arm(''send''); or SELECT wb.arm(''discard'');', queue.foreign_rows)
+			WHEN queue.held > 0 THEN 'They are sent as soon as what holds them is mended; nothing is lost meanwhile.'
 			WHEN queue.failing > 0 THEN 'See next_attempt_at and error in wb.automation_history.'
 			WHEN queue.oldest < clock_timestamp() - interval '1 minute' THEN 'The oldest is late: see the items above, or the server log.' END;
 

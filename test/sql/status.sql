@@ -26,6 +26,9 @@ SELECT item, ok, detail, hint FROM wb.status() WHERE item = 'queue';
 -- after an attempt that failed
 UPDATE wb.deliveries SET attempts = 1, last_error = 'connection refused';
 SELECT item, ok, detail, hint FROM wb.status() WHERE item = 'queue';
+-- while something holds it, which is said
+UPDATE wb.deliveries SET attempts = 0, last_error = 'could not open file "wb_automations.key"';
+SELECT item, ok, detail, hint FROM wb.status() WHERE item = 'queue';
 
 -- an integration that is gone
 DELETE FROM wb.integrations;

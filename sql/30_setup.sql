@@ -10,11 +10,11 @@ LANGUAGE C VOLATILE PARALLEL SAFE AS 'MODULE_PATHNAME', 'wb_sql_launcher_pid';
 COMMENT ON FUNCTION wb.launcher_pid() IS
 'Process id of the launcher, which starts the workers of all databases; NULL where the library is not preloaded.';
 
-CREATE FUNCTION wb.wake_launcher() RETURNS void
-LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'wb_sql_wake_launcher';
-COMMENT ON FUNCTION wb.wake_launcher() IS
-'Makes the launcher look at all databases when the transaction commits.';
-REVOKE EXECUTE ON FUNCTION wb.wake_launcher() FROM PUBLIC;
+CREATE FUNCTION wb.wake() RETURNS void
+LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'wb_sql_wake';
+COMMENT ON FUNCTION wb.wake() IS
+'Makes the launcher look at all databases, and this database''s worker at its queue, when the transaction commits.';
+REVOKE EXECUTE ON FUNCTION wb.wake() FROM PUBLIC;
 
 CREATE FUNCTION wb.start_worker() RETURNS integer
 LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'wb_sql_start_worker';
@@ -127,7 +127,7 @@ BEGIN
 	FROM pg_control_system() s, pg_database d WHERE d.datname = current_database()
 	ON CONFLICT (only_row) DO UPDATE SET schema_version = excluded.schema_version;
 	PERFORM wb.make_secret_key();
-	PERFORM wb.wake_launcher();
+	PERFORM wb.wake();
 	PERFORM wb.warn_without_worker();
 END $$;
 COMMENT ON FUNCTION wb.setup() IS
@@ -159,7 +159,7 @@ BEGIN
 		FROM wb.deliveries d WHERE d.execution_id = e.id AND e.state = 'PENDING';
 		DELETE FROM wb.deliveries;
 	END IF;
-	PERFORM wb.wake_launcher();
+	PERFORM wb.wake();
 	RETURN installation;
 END $$;
 COMMENT ON FUNCTION wb.arm(text) IS

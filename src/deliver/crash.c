@@ -6,7 +6,9 @@
  * Nobody knows whether the receiver has it, so it is sent again, with the
  * same id.  It may also be what the worker died of.  That is decided only on
  * proof: an execution is given up when the worker died for the third time
- * with it in hand, and with nothing else.
+ * with it in hand, and with nothing else.  A worker that is told to end
+ * queues what it has in hand itself, so that stopping a server proves nothing
+ * against a message.
  *
  * IDENTIFICATION
  *		src/deliver/crash.c
@@ -45,10 +47,10 @@ static WbPlan read_claims = {
 
 static WbPlan put_back = {
 	"UPDATE wb.deliveries SET attempts = attempts + 1,"
-	" crashes = least(crashes + 1, $2), due_at = $3, last_error = $4"
+	" crashes = least(crashes + $2, $3), due_at = $4, last_error = $5"
 	" WHERE execution_id = ANY ($1)",
-	4,
-	{INT8ARRAYOID, INT2OID, TIMESTAMPTZOID, TEXTOID},
+	5,
+	{INT8ARRAYOID, INT2OID, INT2OID, TIMESTAMPTZOID, TEXTOID},
 	NULL
 };
 
@@ -65,22 +67,23 @@ read_number(SPITupleTable *rows, uint64 row, int column)
 									   &is_null));
 }
 
-/* Queue all of them again. */
+/* Queue all of them again; "crashes" is what this counts as, 1 or 0. */
 static void
-put_all_back(SPITupleTable *rows, uint64 count)
+put_all_back(SPITupleTable *rows, uint64 count, int crashes)
 {
 	ArrayBuildState *ids = initArrayResult(INT8OID, CurrentMemoryContext,
 										   false);
-	Datum		values[4];
+	Datum		values[5];
 
 	for (uint64 row = 0; row < count; row++)
 		accumArrayResult(ids, Int64GetDatum(read_number(rows, row, 1)), false,
 						 INT8OID, CurrentMemoryContext);
 	values[0] = makeArrayResult(ids, CurrentMemoryContext);
-	values[1] = Int16GetDatum(WB_CRASHES_UNTIL_ALONE);
-	values[2] = TimestampTzGetDatum(TimestampTzPlusMilliseconds(wb_clock_now(),
+	values[1] = Int16GetDatum(crashes);
+	values[2] = Int16GetDatum(WB_CRASHES_UNTIL_ALONE);
+	values[3] = TimestampTzGetDatum(TimestampTzPlusMilliseconds(wb_clock_now(),
 																RETRY_MS));
-	values[3] = CStringGetTextDatum(reason);
+	values[4] = CStringGetTextDatum(reason);
 	wb_plan_run(&put_back, values, NULL, SPI_OK_UPDATE);
 }
 
@@ -118,7 +121,7 @@ wb_crash_recover(void)
 	if (count == 1 && read_number(rows, 0, 4) >= WB_CRASHES_UNTIL_ALONE)
 		give_up(rows);
 	else if (count > 0)
-		put_all_back(rows, count);
+		put_all_back(rows, count, 1);
 	wb_plan_run(&delete_claims, NULL, NULL, SPI_OK_DELETE);
 	wb_worker_commit();
 	if (count > 0)
@@ -126,4 +129,21 @@ wb_crash_recover(void)
 				(errmsg("an earlier worker left " UINT64_FORMAT " deliveries without an answer",
 						count)));
 	return count > 0;
+}
+
+/*
+ * Called by a worker that ends because it was told to, so that its successor
+ * finds nothing in the journal.
+ */
+void
+wb_crash_avert(void)
+{
+	uint64		count;
+
+	wb_worker_begin("handing deliveries back");
+	count = wb_plan_run(&read_claims, NULL, NULL, SPI_OK_SELECT);
+	if (count > 0)
+		put_all_back(SPI_tuptable, count, 0);
+	wb_plan_run(&delete_claims, NULL, NULL, SPI_OK_DELETE);
+	wb_worker_commit();
 }

@@ -22,7 +22,9 @@
 #include "utils/timestamp.h"
 
 /* Rows may become visible this much later than others with a later time. */
-#define OUT_OF_ORDER_MS		1000
+#define OUT_OF_ORDER_MS		100
+
+#define IDLE_MS				60000
 
 /* How many executions in hand belong to an integration, or to a claim. */
 typedef struct Tally
@@ -130,17 +132,18 @@ wb_hand_advance(int64 integration_id, TimestampTz due_at)
 		TimestampTzPlusMilliseconds(due_at, -OUT_OF_ORDER_MS);
 }
 
-/* Forget the integrations that have nothing in hand. */
+/* Forget the integrations that had nothing in hand for a while. */
 void
-wb_hand_forget_idle(void)
+wb_hand_forget_idle(TimestampTz now)
 {
+	TimestampTz since = TimestampTzPlusMilliseconds(now, -IDLE_MS);
 	HASH_SEQ_STATUS status;
 	Tally	   *tally;
 
 	hash_seq_init(&status, integrations);
 	while ((tally = hash_seq_search(&status)) != NULL)
 	{
-		if (tally->count == 0)
+		if (tally->count == 0 && tally->since < since)
 			hash_search(integrations, &tally->id, HASH_REMOVE, NULL);
 	}
 }

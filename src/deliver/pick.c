@@ -212,7 +212,7 @@ wb_pick_due(int limit, TimestampTz now, pg_uuid_t *installation,
 	ArrayType  *chosen;
 
 	if (is_full)
-		wb_hand_forget_idle();
+		wb_hand_forget_idle(now);
 	wb_hand_list(&in_hand);
 	values[0] = TimestampTzGetDatum(now);
 	values[1] = UUIDPGetDatum(installation);

@@ -19,13 +19,16 @@
 #include "catalog/pg_authid.h"
 #include "deliver/worker.h"
 #include "miscadmin.h"
+#include "storage/latch.h"
 #include "storage/proc.h"
 #include "support/compat.h"
 #include "support/relation.h"
 #include "support/setting.h"
 #include "utils/acl.h"
+#include "utils/wait_event.h"
 
 #define RESTART_SECONDS		1
+#define CONNECT_POLL_MS		10
 
 WB_FUNCTION_INFO_V1(wb_sql_start_worker);
 
@@ -79,6 +82,28 @@ check_caller(void)
 }
 
 /*
+ * Wait until a worker that was asked for can be found in this database, or has
+ * ended; returns whether it is there.
+ */
+static bool
+wait_until_connected(BackgroundWorkerHandle *handle)
+{
+	pid_t		pid;
+
+	while (wb_wake_find(WB_WORKER_TYPE, MyDatabaseId) == NULL)
+	{
+		if (GetBackgroundWorkerPid(handle, &pid) == BGWH_STOPPED)
+			return false;
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT |
+						 WL_EXIT_ON_PM_DEATH, CONNECT_POLL_MS,
+						 PG_WAIT_EXTENSION);
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
+	}
+	return true;
+}
+
+/*
  * wb.start_worker() returns integer: the process id of this database's
  * worker, which is started unless it runs already.
  */
@@ -87,7 +112,6 @@ wb_sql_start_worker(PG_FUNCTION_ARGS)
 {
 	PGPROC	   *running;
 	BackgroundWorkerHandle *handle;
-	pid_t		pid;
 
 	check_caller();
 	running = wb_wake_find(WB_WORKER_TYPE, MyDatabaseId);
@@ -100,10 +124,13 @@ wb_sql_start_worker(PG_FUNCTION_ARGS)
 				 errmsg("no slot for a background worker is free"),
 				 errhint("You might need to increase \"%s\".",
 						 "max_worker_processes")));
-	if (WaitForBackgroundWorkerStartup(handle, &pid) != BGWH_STARTED)
+	if (!wait_until_connected(handle))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
 				 errmsg("could not start the worker"),
 				 errhint("The server log may tell why.")));
-	PG_RETURN_INT32(pid);
+	running = wb_wake_find(WB_WORKER_TYPE, MyDatabaseId);
+	if (running == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_INT32(running->pid);
 }

@@ -26,7 +26,7 @@
 #include "support/compat.h"
 
 WB_FUNCTION_INFO_V1(wb_sql_launcher_pid);
-WB_FUNCTION_INFO_V1(wb_sql_wake_launcher);
+WB_FUNCTION_INFO_V1(wb_sql_wake);
 WB_FUNCTION_INFO_V1(wb_sql_worker_pid);
 
 static bool must_wake_worker = false;
@@ -105,11 +105,12 @@ wb_wake_launcher_at_commit(void)
 	must_wake_launcher = true;
 }
 
-/* wb.wake_launcher() returns void */
+/* wb.wake() returns void */
 Datum
-wb_sql_wake_launcher(PG_FUNCTION_ARGS)
+wb_sql_wake(PG_FUNCTION_ARGS)
 {
 	wb_wake_launcher_at_commit();
+	wb_wake_worker_at_commit();
 	PG_RETURN_VOID();
 }
 

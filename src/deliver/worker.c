@@ -53,6 +53,7 @@
 
 static volatile sig_atomic_t must_leave = false;
 static bool is_connected = false;
+static bool is_serving = false;
 static MemoryContext turn_context = NULL;
 
 /* Deliveries with an outcome that is not recorded yet. */
@@ -151,20 +152,6 @@ become_the_worker(void)
 }
 
 static void
-obey_signals(void)
-{
-	CHECK_FOR_INTERRUPTS();
-	if (ConfigReloadPending)
-	{
-		ConfigReloadPending = false;
-		ProcessConfigFile(PGC_SIGHUP);
-		must_look = true;
-	}
-	if (must_leave || !wb_setting_worker)
-		proc_exit(0);
-}
-
-static void
 add_ended(dlist_head *fresh)
 {
 	while (!dlist_is_empty(fresh))
@@ -195,6 +182,58 @@ record(void)
 	wb_record_outcomes(&ended);
 	ended_count = 0;
 	must_look = true;
+}
+
+/*
+ * Told to end: queue again what is in hand.  Whoever stops the server does not
+ * wait for more than a moment, and a failure costs no more than a crash does.
+ */
+static void
+hand_back(void)
+{
+	bool		is_dying = ProcDiePending;
+
+	if (!is_serving || wb_hand_count() == 0)
+		return;
+	is_serving = false;
+	ProcDiePending = false;
+	pqsignal(SIGINT, StatementCancelHandler);	/* what a lock_timeout sends */
+	SetConfigOption("lock_timeout", "500", PGC_SUSET, PGC_S_OVERRIDE);
+	SetConfigOption("synchronous_commit", "local", PGC_SUSET,
+					PGC_S_OVERRIDE);
+	PG_TRY();
+	{
+		record();
+		wb_crash_avert();
+	}
+	PG_CATCH();
+	{
+		EmitErrorReport();
+		FlushErrorState();
+		AbortOutOfAnyTransaction();
+	}
+	PG_END_TRY();
+	ProcDiePending = is_dying;
+	InterruptPending = true;
+}
+
+static void
+obey_signals(void)
+{
+	if (ProcDiePending)
+		hand_back();
+	CHECK_FOR_INTERRUPTS();
+	if (ConfigReloadPending)
+	{
+		ConfigReloadPending = false;
+		ProcessConfigFile(PGC_SIGHUP);
+		must_look = true;
+	}
+	if (must_leave || !wb_setting_worker)
+	{
+		hand_back();
+		proc_exit(0);
+	}
 }
 
 /* How many more deliveries may be in hand. */
@@ -318,6 +357,7 @@ serve(void)
 	wb_http_start();
 	turn_context = AllocSetContextCreate(TopMemoryContext, "wb worker turn",
 										 ALLOCSET_DEFAULT_SIZES);
+	is_serving = true;
 	for (;;)
 	{
 		MemoryContextSwitchTo(turn_context);
@@ -340,6 +380,7 @@ serve(void)
 static void
 end_after_error(int64 started_ms)
 {
+	is_serving = false;
 	EmitErrorReport();
 	FlushErrorState();
 	AbortOutOfAnyTransaction();

@@ -55,6 +55,7 @@ extern char *wb_contend_lose(const WbContender *contender);
 
 /* deliver/crash.c */
 extern bool wb_crash_recover(void);
+extern void wb_crash_avert(void);
 
 /* deliver/database_command.c */
 extern void wb_database_command_watch(void);
@@ -66,7 +67,7 @@ extern void wb_hand_join_claim(WbDelivery *delivery, int64 claim_id);
 extern bool wb_hand_has(int64 execution_id);
 extern int	wb_hand_count(void);
 extern void wb_hand_advance(int64 integration_id, TimestampTz due_at);
-extern void wb_hand_forget_idle(void);
+extern void wb_hand_forget_idle(TimestampTz now);
 extern void wb_hand_list(WbHandList *list);
 extern WbDelivery *wb_hand_new_delivery(int64 execution_id);
 

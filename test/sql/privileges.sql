@@ -56,7 +56,7 @@ SELECT wb.arm('discard');
 SELECT wb.make_secret_key();
 SELECT wb.seal_secret(1, 'x', 'y');
 SELECT wb.start_worker();
-SELECT wb.wake_launcher();
+SELECT wb.wake();
 SELECT wb.set_secret('privileges', 'TOKEN', 'mine');
 SELECT wb.capture_run_metric();
 SELECT wb.forget_run();

@@ -17,12 +17,18 @@
  */
 #include "postgres.h"
 
+#include <signal.h>
+
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "deliver/worker.h"
+#include "miscadmin.h"
 #include "record/record.h"
 #include "support/clock.h"
 #include "support/plan.h"
+#include "tcop/tcopprot.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/timestamp.h"
 
 #define RETRY_MS		1000
@@ -131,12 +137,9 @@ wb_crash_recover(void)
 	return count > 0;
 }
 
-/*
- * Called by a worker that ends because it was told to, so that its successor
- * finds nothing in the journal.
- */
-void
-wb_crash_avert(void)
+/* Queue again what the journal says is in hand. */
+static void
+put_journal_back(void)
 {
 	uint64		count;
 
@@ -146,4 +149,36 @@ wb_crash_avert(void)
 		put_all_back(SPI_tuptable, count, 0);
 	wb_plan_run(&delete_claims, NULL, NULL, SPI_OK_DELETE);
 	wb_worker_commit();
+}
+
+/*
+ * Called by a worker that ends because it was told to: records "ended", and
+ * queues the rest of what is in hand again, so that its successor finds an
+ * empty journal.  Whoever stops the server does not wait for more than a
+ * moment, and a failure here costs no more than a crash does.
+ */
+void
+wb_crash_avert(dlist_head *ended)
+{
+	bool		is_dying = ProcDiePending;
+
+	/* the transactions here must not end by the signal that brought us here */
+	ProcDiePending = false;
+	pqsignal(SIGINT, StatementCancelHandler);	/* what lock_timeout sends */
+	SetConfigOption("lock_timeout", "500", PGC_SUSET, PGC_S_OVERRIDE);
+	SetConfigOption("synchronous_commit", "local", PGC_SUSET, PGC_S_OVERRIDE);
+	PG_TRY();
+	{
+		wb_record_outcomes(ended);
+		put_journal_back();
+	}
+	PG_CATCH();
+	{
+		EmitErrorReport();
+		FlushErrorState();
+		AbortOutOfAnyTransaction();
+	}
+	PG_END_TRY();
+	ProcDiePending = is_dying;
+	InterruptPending = true;
 }

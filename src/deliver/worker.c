@@ -37,9 +37,6 @@
 #include "utils/timestamp.h"
 #include "utils/wait_event.h"
 
-/* Tells our lock from others of its type. */
-#define WORKER_LOCK_KEY			0x77620001
-
 #define LOOK_INTERVAL_MS		60000
 #define RECORD_BATCH			100
 #define RECORD_DELAY_MS			2
@@ -51,8 +48,6 @@
 #define REST_AFTER_FAILURE_MS	10000
 #define REST_AFTER_CRASH_MS		1000
 
-static volatile sig_atomic_t must_leave = false;
-static bool is_connected = false;
 static bool is_serving = false;
 static MemoryContext turn_context = NULL;
 
@@ -65,91 +60,6 @@ static int64 ended_since_ms = 0;
 static bool must_look = true;
 static TimestampTz next_look = DT_NOEND;
 static int64 last_look_ms = 0;
-
-/*
- * Plans are made once and kept, often while the tables are nearly empty.  So
- * nothing may make a scan of a whole table look cheap; each statement names
- * its rows in a way that leaves only the index.
- */
-static const char *const settings[][2] = {
-	{"statement_timeout", "0"},
-	{"lock_timeout", "0"},
-	{"idle_in_transaction_session_timeout", "0"},
-	{"transaction_timeout", "0"},
-	{"default_transaction_isolation", "read committed"},
-	{"default_transaction_read_only", "off"},
-	{"default_transaction_deferrable", "off"},
-	{"search_path", "pg_catalog, pg_temp"},
-	{"plan_cache_mode", "force_generic_plan"},
-	{"enable_seqscan", "off"},
-	{"enable_bitmapscan", "off"},
-	{"jit", "off"},
-};
-
-static void
-handle_leave_signal(SIGNAL_ARGS)
-{
-	int			before = errno;
-
-	must_leave = true;
-	SetLatch(MyLatch);
-	errno = before;
-}
-
-/*
- * A worker that cannot connect, because its database was dropped or closed to
- * connections, must not be started over and over again.
- */
-static void
-forget_unconnected(int code, Datum argument)
-{
-	if (!is_connected && code != 0)
-		proc_exit(0);
-}
-
-static void
-connect_to_database(Oid database)
-{
-	on_proc_exit(forget_unconnected, (Datum) 0);
-	pqsignal(SIGHUP, SignalHandlerForConfigReload);
-	pqsignal(SIGTERM, die);
-	pqsignal(SIGINT, SIG_IGN);
-	pqsignal(WB_WORKER_LEAVE_SIGNAL, handle_leave_signal);
-	BackgroundWorkerUnblockSignals();
-	BackgroundWorkerInitializeConnectionByOid(database, InvalidOid, 0);
-	is_connected = true;
-
-	for (size_t i = 0; i < lengthof(settings); i++)
-	{
-		if (GetConfigOption(settings[i][0], true, false) != NULL)
-			SetConfigOption(settings[i][0], settings[i][1], PGC_SUSET,
-							PGC_S_OVERRIDE);
-	}
-	/* a claim that is lost with the server would be sent a second time */
-	if (synchronous_commit < SYNCHRONOUS_COMMIT_REMOTE_FLUSH)
-		SetConfigOption("synchronous_commit", "on", PGC_SUSET,
-						PGC_S_OVERRIDE);
-}
-
-/* Become the worker of this database, or end for want of anything to do. */
-static void
-become_the_worker(void)
-{
-	LOCKTAG		tag;
-	bool		is_set_up;
-
-	StartTransactionCommand();
-	is_set_up = wb_installation_exists();
-	CommitTransactionCommand();
-	if (!is_set_up || !wb_setting_worker)
-		proc_exit(0);
-
-	/* like an advisory lock, but out of the reach of SQL */
-	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, WORKER_LOCK_KEY, 0, 0);
-	tag.locktag_type = LOCKTAG_USERLOCK;
-	if (LockAcquire(&tag, ExclusiveLock, true, true) == LOCKACQUIRE_NOT_AVAIL)
-		proc_exit(0);
-}
 
 static void
 add_ended(dlist_head *fresh)
@@ -184,37 +94,13 @@ record(void)
 	must_look = true;
 }
 
-/*
- * Told to end: queue again what is in hand.  Whoever stops the server does not
- * wait for more than a moment, and a failure costs no more than a crash does.
- */
+/* Told to end: what is in hand is queued again. */
 static void
 hand_back(void)
 {
-	bool		is_dying = ProcDiePending;
-
-	if (!is_serving || wb_hand_count() == 0)
-		return;
+	if (is_serving && wb_hand_count() > 0)
+		wb_crash_avert(&ended);
 	is_serving = false;
-	ProcDiePending = false;
-	pqsignal(SIGINT, StatementCancelHandler);	/* what a lock_timeout sends */
-	SetConfigOption("lock_timeout", "500", PGC_SUSET, PGC_S_OVERRIDE);
-	SetConfigOption("synchronous_commit", "local", PGC_SUSET,
-					PGC_S_OVERRIDE);
-	PG_TRY();
-	{
-		record();
-		wb_crash_avert();
-	}
-	PG_CATCH();
-	{
-		EmitErrorReport();
-		FlushErrorState();
-		AbortOutOfAnyTransaction();
-	}
-	PG_END_TRY();
-	ProcDiePending = is_dying;
-	InterruptPending = true;
 }
 
 static void
@@ -229,7 +115,7 @@ obey_signals(void)
 		ProcessConfigFile(PGC_SIGHUP);
 		must_look = true;
 	}
-	if (must_leave || !wb_setting_worker)
+	if (wb_session_must_leave() || !wb_setting_worker)
 	{
 		hand_back();
 		proc_exit(0);
@@ -395,10 +281,10 @@ wb_worker_main(Datum argument)
 {
 	int64		started_ms = wb_clock_monotonic_ms();
 
-	connect_to_database(DatumGetObjectId(argument));
+	wb_session_connect(DatumGetObjectId(argument));
 	PG_TRY();
 	{
-		become_the_worker();
+		wb_session_become_worker();
 		serve();
 	}
 	PG_CATCH();

@@ -55,7 +55,7 @@ extern char *wb_contend_lose(const WbContender *contender);
 
 /* deliver/crash.c */
 extern bool wb_crash_recover(void);
-extern void wb_crash_avert(void);
+extern void wb_crash_avert(dlist_head *ended);
 
 /* deliver/database_command.c */
 extern void wb_database_command_watch(void);
@@ -84,6 +84,11 @@ extern bool wb_pick_must_wait(void);
 extern ArrayType *wb_pick_due(int limit, TimestampTz now,
 							  pg_uuid_t *installation,
 							  TimestampTz *next_look);
+
+/* deliver/session.c */
+extern void wb_session_connect(Oid database);
+extern void wb_session_become_worker(void);
+extern bool wb_session_must_leave(void);
 
 /* deliver/start_worker.c */
 extern bool wb_worker_register(Oid database, pid_t notify_pid,

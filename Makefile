@@ -70,7 +70,7 @@ override with_llvm = no
 # lint "names" keeps an install module from shadowing a test.  Both runners
 # start a server of their own.  An empty list switches a runner off.
 TEST_SERVER     = --inputdir=test --temp-config=test/conf/regress.conf \
-                  --load-extension=$(EXTENSION)
+                  --load-extension=$(EXTENSION) --encoding=UTF8 --no-locale
 REGRESS        := $(sort $(patsubst test/sql/%.sql,%,$(wildcard test/sql/*.sql)))
 REGRESS_OPTS    = $(TEST_SERVER) --temp-instance=tmp_check
 ISOLATION      := $(sort $(patsubst test/specs/%.spec,%,$(wildcard test/specs/*.spec)))

@@ -201,19 +201,32 @@ sub pass_time
 	is(scalar keys %ids, 1, 'all with the same id');
 }
 
-# A receiver that does not answer does not hold up the others.
+# A receiver that does not answer does not hold up the others, even with more
+# waiting for it than the worker has open at one time; nor does it hold up
+# anything in the database.
 {
 	my $slow = WbAutomations::Endpoint->new(answers => ['hang']);
 	my $quick = WbAutomations::Endpoint->new;
 	automate('slow', $slow->url, 'max_attempts => 1');
 	automate('quick', $quick->url);
+	$node->sql(q(UPDATE wb.automations SET cooldown = '0' WHERE name = 'slow'));
 	$node->set('wb_automations.request_timeout', q('20s'));
-	$node->log_metric($run, 'slow', 1);
-	$slow->wait_for_request;
+	$node->sql("INSERT INTO wb.run_metrics SELECT $run, 'slow', s, 1 FROM generate_series(1, 300) s");
+	$slow->wait_for_requests(50);
+
+	my $start = time;
 	$node->log_metric($run, 'quick', 1);
 	$quick->wait_for_request;
 	$node->poll(q(SELECT state = 'FINISHED' FROM wb.executions WHERE automation_name = 'quick'));
-	is(history('slow'), 'PENDING|0||', 'another receiver is served while one does not answer');
+	cmp_ok(time - $start, '<', 5, 'another receiver is served while one does not answer');
+	is($node->sql(q(SELECT DISTINCT state, attempts FROM wb.automation_history WHERE automation_name = 'slow')),
+		'PENDING|0', 'which is still waited for');
+	$node->poll(q(SELECT xact_start IS NULL AND backend_xmin IS NULL FROM pg_stat_activity
+		WHERE backend_type = 'wb_automations worker'));
+	pass('while requests are open, no transaction is');
+	is($node->sql(q(SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+			WHERE backend_type = 'wb_automations worker' AND l.relation IS NOT NULL)),
+		'0', 'and no table is locked');
 }
 
 done_testing();

@@ -122,4 +122,57 @@ is($node->sql(q(SELECT state, count(*) FROM wb.executions GROUP BY state)), "FIN
 	'history has each message once, delivered');
 is($node->sql('SELECT count(*) FROM wb.delivery_claims'), '0', 'the journal is empty');
 
+# An automation that sends to a receiver of its own.
+sub automate
+{
+	my ($name, $url) = @_;
+
+	$node->sql(sprintf q(
+		SELECT wb.create_webhook_integration('ml', '%s', '%s');
+		SELECT wb.create_automation('%s', wb.on_run_metric(wb.project('ml', 'crash'), wb.metric('%s', '>', 0)),
+			wb.send_webhook(wb.webhook_integration('ml', '%s')));), $name, $url, ($name) x 3);
+	return;
+}
+
+# Somebody who stops the worker, again and again while a receiver is slow,
+# proves nothing against the message.
+{
+	my $slow = WbAutomations::Endpoint->new(answers => ['hang']);
+	automate('slow', $slow->url);
+	$node->log_metric($run, 'slow', 1);
+	for my $round (1 .. 3)
+	{
+		$slow->wait_for_requests($round);
+		$node->kill_worker('TERM');
+	}
+	is($node->sql('SELECT attempts, crashes FROM wb.deliveries'), '3|0',
+		'a worker that was told to end has queued again what was in flight');
+	$slow->set_answer(200);
+	$node->wait_until_settled;
+	is($node->sql(q(SELECT state, attempts FROM wb.automation_history WHERE automation_name = 'slow')), 'FINISHED|4',
+		'and nothing gives the message up');
+}
+
+# What the worker dies of is given up when it died of it alone; whoever was in
+# flight beside it is not.
+{
+	my $deadly = WbAutomations::Endpoint->new(answers => ['hang']);
+	my $beside = WbAutomations::Endpoint->new(answers => [ 'hang', 'hang', 200 ]);
+	automate('deadly', $deadly->url);
+	automate('beside', $beside->url);
+	$node->sql("INSERT INTO wb.run_metrics VALUES ($run, 'deadly', 1, 1), ($run, 'beside', 1, 1)");
+	for my $round (1 .. 3)
+	{
+		$deadly->wait_for_requests($round);
+		$beside->wait_for_requests($round) if $round < 3;
+		$node->kill_worker;
+	}
+	$node->wait_until_settled;
+	is($node->sql(q(SELECT state, attempts, error FROM wb.automation_history WHERE automation_name = 'deadly')),
+		'FAILED|3|the worker stopped before it recorded the answer: 3 times, the last one with nothing else in hand',
+		'a message that the worker dies of for the third time, and alone, is given up');
+	is($node->sql(q(SELECT state, attempts FROM wb.automation_history WHERE automation_name = 'beside')), 'FINISHED|3',
+		'one that was in flight with it is sent');
+}
+
 done_testing();

@@ -11,9 +11,10 @@
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
 # The caller's make, server, language and time zone are none of the tests'.
+# LANG besides LC_ALL, because PostgreSQL's own test runners unset the latter.
 pg_config=${PG_CONFIG:-pg_config}
 unset MAKEFLAGS MFLAGS MAKELEVEL LANGUAGE "${!PG@}"
-export PG_CONFIG=$pg_config LC_ALL=C.UTF-8 TZ=UTC
+export PG_CONFIG=$pg_config LC_ALL=C.UTF-8 LANG=C.UTF-8 TZ=UTC
 
 # Temporary files of all programs go there too.  The path is short, because
 # the name of a socket may have no more than 107 bytes.

@@ -55,6 +55,8 @@ BEGIN
 		CONSTRAINT runs_state_check CHECK (state IN ('pending', 'running', 'finished',
 			'failed', 'crashed', 'killed', 'preempting', 'preempted')));
 
+	CREATE INDEX IF NOT EXISTS runs_project_id_id_idx ON wb.runs (project_id, id);
+
 	-- The hot table: one index, no foreign key, no volatile default and no BEFORE
 	-- trigger; each of those was measured to cost more than all automations.
 	CREATE TABLE IF NOT EXISTS wb.run_metrics (

@@ -117,6 +117,100 @@ COMMENT ON FUNCTION wb.is_nan(text) IS
 'The last value of a metric is NaN. Errors: invalid_parameter_value for an empty name. W&B has no word for it: the comparator '
 '"$isnan" is ours.';
 
+CREATE FUNCTION wb.is_not_finite(name text) RETURNS jsonb
+LANGUAGE sql IMMUTABLE
+RETURN wb.threshold_filter(name, NULL, 1, '$notfinite', NULL);
+COMMENT ON FUNCTION wb.is_not_finite(text) IS
+'The last value of a metric is NaN, Infinity or -Infinity. Errors: invalid_parameter_value for an empty name. W&B has no word for '
+'it: the comparator "$notfinite" is ours.';
+
+CREATE FUNCTION wb.change_filter(name text, direction text, frac double precision, diff double precision, agg text,
+	window_size integer, prior_window_size integer) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+	amount double precision := coalesce(frac, diff);
+	word text := CASE lower(agg) WHEN 'avg' THEN 'AVERAGE' WHEN 'average' THEN 'AVERAGE' WHEN 'min' THEN 'MIN' WHEN 'max' THEN 'MAX' END;
+BEGIN
+	IF num_nonnulls(frac, diff) <> 1 THEN
+		RAISE EXCEPTION 'a change of metric "%" needs exactly one of frac and diff', name
+		USING ERRCODE = 'invalid_parameter_value',
+			HINT = 'Give frac for a part of the value before, like 0.25, or diff for a difference.';
+	END IF;
+	IF amount <= 0 OR amount IN ('NaN', 'Infinity') THEN
+		RAISE EXCEPTION 'change % of metric "%" is not a finite number above zero', amount, name
+		USING ERRCODE = 'invalid_parameter_value', HINT = 'The direction is in the name of the function.';
+	END IF;
+	IF agg IS NOT NULL AND word IS NULL THEN
+		RAISE EXCEPTION 'unknown aggregation "%"', agg
+		USING ERRCODE = 'invalid_parameter_value',
+			HINT = 'Aggregations are avg, min and max, or null for the last value against the one before.';
+	END IF;
+	RETURN jsonb_build_object('change_filter', jsonb_build_object('name', name, 'agg_op', word,
+		'current_window_size', window_size, 'prior_window_size', prior_window_size,
+		'change_type', CASE WHEN frac IS NULL THEN 'ABSOLUTE' ELSE 'RELATIVE' END, 'change_dir', direction,
+		'change_amount', amount));
+END $$;
+COMMENT ON FUNCTION wb.change_filter(text, text, double precision, double precision, text, integer, integer) IS
+'A change condition in W&B''s form; see wb.changes_by. Errors: invalid_parameter_value, naming the value. W&B: MetricChangeFilter.';
+
+CREATE FUNCTION wb.increases_by(name text, frac double precision = NULL, diff double precision = NULL, agg text = 'avg',
+	window_size integer = 10, prior_window_size integer = 50) RETURNS jsonb
+LANGUAGE sql IMMUTABLE
+RETURN wb.change_filter(name, 'INCREASE', frac, diff, agg, window_size, prior_window_size);
+COMMENT ON FUNCTION wb.increases_by(text, double precision, double precision, text, integer, integer) IS
+'A metric rises by at least frac (a part of the value before, 0.25 for 25 %) or diff: the aggregate of its last window_size values '
+'against that of the prior_window_size just before. agg: avg, min, max, or null for the last value against the one before. Errors: '
+'invalid_parameter_value. W&B: metric.avg(window).increases_by().';
+
+CREATE FUNCTION wb.decreases_by(name text, frac double precision = NULL, diff double precision = NULL, agg text = 'avg',
+	window_size integer = 10, prior_window_size integer = 50) RETURNS jsonb
+LANGUAGE sql IMMUTABLE
+RETURN wb.change_filter(name, 'DECREASE', frac, diff, agg, window_size, prior_window_size);
+COMMENT ON FUNCTION wb.decreases_by(text, double precision, double precision, text, integer, integer) IS
+'A metric falls by at least frac or diff; otherwise as wb.increases_by. W&B: metric.avg(window).decreases_by().';
+
+CREATE FUNCTION wb.changes_by(name text, frac double precision = NULL, diff double precision = NULL, agg text = 'avg',
+	window_size integer = 10, prior_window_size integer = 50) RETURNS jsonb
+LANGUAGE sql IMMUTABLE
+RETURN wb.change_filter(name, 'ANY', frac, diff, agg, window_size, prior_window_size);
+COMMENT ON FUNCTION wb.changes_by(text, double precision, double precision, text, integer, integer) IS
+'A metric rises or falls by at least frac or diff; otherwise as wb.increases_by. W&B: metric.avg(window).changes_by().';
+
+CREATE FUNCTION wb.zscore(name text, window_size integer = 30, threshold double precision = 3, direction text = 'any',
+	baseline text = 'run') RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+	word text := CASE lower(direction) WHEN 'any' THEN 'ANY' WHEN 'above' THEN 'INCREASE' WHEN 'below' THEN 'DECREASE' END;
+BEGIN
+	IF word IS NULL THEN
+		RAISE EXCEPTION 'unknown direction "%"', direction
+		USING ERRCODE = 'invalid_parameter_value', HINT = 'Directions are any, above and below.';
+	END IF;
+	IF threshold IS NULL OR threshold <= 0 OR threshold IN ('NaN', 'Infinity') THEN
+		RAISE EXCEPTION 'threshold % of a z-score is not a finite number above zero', threshold
+		USING ERRCODE = 'invalid_parameter_value', HINT = 'With direction => ''below'' it still is the size of the distance.';
+	END IF;
+	RETURN jsonb_build_object('zscore_filter', jsonb_build_object('name', name, 'window_size', window_size,
+		'threshold', threshold, 'change_dir', word) ||
+		CASE WHEN baseline = 'run' THEN '{}' ELSE jsonb_build_object('baseline', baseline) END);
+END $$;
+COMMENT ON FUNCTION wb.zscore(text, integer, double precision, text, text) IS
+'The last value of a metric is at least threshold sample deviations away from the mean of the window_size values (2 to 10000) '
+'before it, in a direction: any, above or below. baseline: run, or project_runs for the last values of that many newest other runs '
+'of the project that have the metric. Errors: invalid_parameter_value. W&B: metric.zscore(window).';
+
+CREATE FUNCTION wb.plateau(name text, window_size integer = 10, prior_window_size integer = 50, min_delta double precision = 0.01,
+	goal text = 'minimize') RETURNS jsonb
+LANGUAGE sql IMMUTABLE
+RETURN jsonb_build_object('plateau_filter', jsonb_build_object('name', name, 'current_window_size', window_size,
+	'prior_window_size', prior_window_size, 'min_delta', min_delta, 'goal', goal));
+COMMENT ON FUNCTION wb.plateau(text, integer, integer, double precision, text) IS
+'A metric does not get better: the best of its last window_size values beats the best of the prior_window_size before by less than '
+'min_delta times the size of that one. goal: minimize or maximize. NaN in a window: no. What is wrong with the arguments is said by '
+'wb.create_automation. W&B has no word for it: plateau_filter is ours, and counts as RUN_METRIC_CHANGE.';
+
 --
 -- Filters
 --
@@ -200,11 +294,12 @@ COMMENT ON FUNCTION wb.run_filter_text(jsonb) IS 'A run filter as W&B keeps it: 
 
 CREATE FUNCTION wb.on_run_metric(scope jsonb, metric jsonb, run_filter jsonb = NULL) RETURNS jsonb
 LANGUAGE sql IMMUTABLE
-RETURN wb.event(scope, 'RUN_METRIC', jsonb_build_object('run_filter', wb.run_filter_text(run_filter),
-	'run_metric_filter', metric, 'metric_filter', NULL));
+RETURN wb.event(scope, CASE WHEN metric ? 'zscore_filter' THEN 'RUN_METRIC_ZSCORE'
+		WHEN metric ?| ARRAY['change_filter', 'plateau_filter'] THEN 'RUN_METRIC_CHANGE' ELSE 'RUN_METRIC' END,
+	jsonb_build_object('run_filter', wb.run_filter_text(run_filter), 'run_metric_filter', metric, 'metric_filter', NULL));
 COMMENT ON FUNCTION wb.on_run_metric(jsonb, jsonb, jsonb) IS
-'A metric of a run in the scope meets a condition. Arguments: wb.project(); wb.metric(), wb.avg(), wb.min(), wb.max() or '
-'wb.is_nan(); conditions on the run, if any. Errors: invalid_parameter_value. W&B: OnRunMetric.';
+'A metric of a run in the scope meets a condition. Arguments: wb.project(); wb.metric(), wb.avg(), wb.min(), wb.max(), '
+'wb.is_nan(), wb.is_not_finite(), wb.increases_by() and its like, wb.zscore() or wb.plateau(); conditions on the run, if any. Errors: invalid_parameter_value. W&B: OnRunMetric.';
 
 CREATE FUNCTION wb.on_run_state(scope jsonb, states text[], run_filter jsonb = NULL) RETURNS jsonb
 LANGUAGE sql IMMUTABLE

@@ -141,6 +141,7 @@ find_state(FunctionCallInfo fcinfo, Relation table, HeapTuple tuple)
 	state->run_id = wb_relation_attribute(table, "run_id");
 	state->name = wb_relation_attribute(table, "name");
 	state->source.table = table;
+	state->source.context = context;
 	state->source.step = wb_relation_attribute(table, "step");
 	state->source.value = wb_relation_attribute(table, "value");
 	state->source.index_oid = wb_relation_index(table, "run_id", "name",
@@ -164,7 +165,7 @@ largest_window(const List *candidates)
 		((WbCandidate *) lfirst(cell))->automation;
 
 		if (automation->broken == NULL)
-			largest = Max(largest, automation->rule->window_size);
+			largest = Max(largest, wb_metric_rule_size(automation->rule));
 	}
 	return largest;
 }
@@ -212,7 +213,8 @@ find_entry(StatementState *state, const MetricRow *row)
 
 /* Judge one row against every rule on its series. */
 static void
-judge_row(SeriesEntry *entry, const MetricRow *row)
+judge_row(SeriesEntry *entry, const MetricRow *row,
+		  const WbSeriesSource *source)
 {
 	ListCell   *cell;
 	int			position = -1;
@@ -222,7 +224,8 @@ judge_row(SeriesEntry *entry, const MetricRow *row)
 	entry->event.step = row->step;
 
 	foreach(cell, entry->candidates)
-		wb_judge_metric(lfirst(cell), &entry->event, &entry->series, position);
+		wb_judge_metric(lfirst(cell), &entry->event, &entry->series, position,
+						source);
 }
 
 /* Did an UPDATE leave the row where it was in its series? */
@@ -272,7 +275,7 @@ wb_sql_capture_run_metric(PG_FUNCTION_ARGS)
 	}
 
 	entry = find_entry(state, &row);
-	judge_row(entry, &row);
+	judge_row(entry, &row, &state->source);
 
 done:
 	MemoryContextSwitchTo(before);

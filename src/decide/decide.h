@@ -46,8 +46,25 @@ typedef enum WbComparison
 	WB_COMPARISON_LTE,
 	WB_COMPARISON_EQ,
 	WB_COMPARISON_NE,
-	WB_COMPARISON_IS_NAN
+	WB_COMPARISON_IS_NAN,
+	WB_COMPARISON_IS_NOT_FINITE
 } WbComparison;
+
+typedef enum WbDirection
+{
+	WB_DIRECTION_ANY,
+	WB_DIRECTION_INCREASE,
+	WB_DIRECTION_DECREASE
+} WbDirection;
+
+/* What a metric rule asks of a window; see metric_rule.c for the formulas. */
+typedef enum WbMetricCondition
+{
+	WB_CONDITION_THRESHOLD,
+	WB_CONDITION_CHANGE,
+	WB_CONDITION_ZSCORE,
+	WB_CONDITION_PLATEAU
+} WbMetricCondition;
 
 typedef enum WbReportedState
 {
@@ -64,9 +81,15 @@ typedef struct WbRule
 	WbEventType event_type;
 	WbFilter   *filter;			/* NULL matches everything */
 	char	   *metric_name;
+	WbMetricCondition condition;
 	WbAggregate aggregate;
-	int			window_size;	/* values needed; 1 without an aggregate */
-	WbComparison comparison;
+	int			current_size;	/* values in the newest window */
+	int			prior_size;		/* values just before it, or 0 */
+	WbComparison comparison;	/* of a threshold */
+	WbDirection direction;		/* of a change or a z-score */
+	bool		is_relative;	/* a change, as a fraction */
+	bool		is_maximized;	/* a plateau: greater is better */
+	bool		is_against_runs;	/* a z-score against other runs */
 	float8		threshold;
 	int			states;			/* set of WbReportedState */
 } WbRule;
@@ -76,6 +99,8 @@ typedef struct WbCandidate
 {
 	const WbAutomation *automation;
 	TimestampTz quiet_until;
+	float8	   *baseline;		/* values of other runs, once they are read */
+	int			baseline_count;
 } WbCandidate;
 
 typedef struct WbPoint
@@ -105,7 +130,12 @@ typedef struct WbSeriesSource
 	AttrNumber	step;
 	AttrNumber	value;
 	CommandId	before;			/* the statement that is being judged */
+	MemoryContext context;		/* lives as long as that statement */
 } WbSeriesSource;
+
+/* decide/baseline.c */
+extern void wb_baseline_read(WbCandidate *candidate, const WbEvent *event,
+							 const WbSeriesSource *source);
 
 /* decide/filter_parse.c, decide/filter.c */
 extern WbFilter *wb_filter_parse(JsonbContainer *document, WbEventType type,
@@ -115,12 +145,18 @@ extern bool wb_filter_matches(const WbFilter *filter, const WbEvent *event);
 /* decide/judge.c */
 extern List *wb_judge_find_candidates(const WbEvent *event);
 extern void wb_judge_metric(WbCandidate *candidate, const WbEvent *event,
-							const WbSeries *series, int position);
+							const WbSeries *series, int position,
+							const WbSeriesSource *source);
 extern void wb_judge_event(const WbEvent *event);
 
 /* decide/metric_rule.c */
+extern int	wb_metric_rule_size(const WbRule *rule);
 extern bool wb_metric_rule_holds(const WbRule *rule, const float8 *values,
 								 float8 *observed);
+
+/* decide/metric_parse.c */
+extern bool wb_metric_parse(WbRule *rule, JsonbContainer *filter,
+							WbProblem *problem);
 
 /* decide/rule.c */
 extern WbRule *wb_rule_parse(const char *event_type, Jsonb *event_filter,

@@ -56,7 +56,7 @@ wb_judge_find_candidates(const WbEvent *event)
 		if (automation->broken == NULL &&
 			!wb_filter_matches(automation->rule->filter, event))
 			continue;
-		candidate = palloc(sizeof(WbCandidate));
+		candidate = palloc0(sizeof(WbCandidate));
 		candidate->automation = automation;
 		candidate->quiet_until = DT_NOBEGIN;
 		candidates = lappend(candidates, candidate);
@@ -66,47 +66,68 @@ wb_judge_find_candidates(const WbEvent *event)
 }
 
 /*
- * Does a metric rule hold, after a row was put into its series at "position",
- * counted from the newest point?  A row outside of the rule's window changes
- * nothing that the rule looks at, so there is nothing to judge; nor is there
- * before the window is full.
+ * The values that a rule looks at, oldest first, or NULL where there are not
+ * enough of them.  A row outside of the window, counted by "position" from the
+ * newest point, changes nothing that the rule looks at; then the answer is
+ * NULL too.
  */
-static bool
-metric_holds(const WbRule *rule, const WbSeries *series, int position,
-			 WbVerdict *verdict)
+static float8 *
+find_values(WbCandidate *candidate, const WbEvent *event,
+			const WbSeries *series, int position, const WbSeriesSource *source)
 {
+	const WbRule *rule = candidate->automation->rule;
+	int			own_size = wb_metric_rule_size(rule);
 	float8	   *values;
 
-	if (position < 0 || position >= rule->window_size ||
-		series->count < rule->window_size)
-		return false;
+	if (position < 0 || position >= own_size || series->count < own_size)
+		return NULL;
+	if (!rule->is_against_runs)
+	{
+		values = palloc(sizeof(float8) * own_size);
+		wb_series_copy_window(series, own_size, values);
+		return values;
+	}
 
-	values = palloc(sizeof(float8) * rule->window_size);
-	wb_series_copy_window(series, rule->window_size, values);
-	verdict->has_observed = true;
-	verdict->threshold = rule->threshold;
-	verdict->values = values;
-	verdict->value_count = rule->window_size;
-	if (wb_metric_rule_holds(rule, values, &verdict->observed))
-		return true;
-	pfree(values);
-	return false;
+	if (candidate->baseline == NULL)
+		wb_baseline_read(candidate, event, source);
+	if (candidate->baseline_count < rule->prior_size)
+		return NULL;
+	values = palloc(sizeof(float8) * (rule->prior_size + own_size));
+	memcpy(values, candidate->baseline, sizeof(float8) * rule->prior_size);
+	wb_series_copy_window(series, own_size, values + rule->prior_size);
+	return values;
 }
 
 /*
  * Judge a metric row against one rule, and fire if it holds.  "series" has
- * the row at "position", and may be NULL where the rule is broken.
+ * the row at "position", and is not looked at where the rule is broken.
  */
 void
 wb_judge_metric(WbCandidate *candidate, const WbEvent *event,
-				const WbSeries *series, int position)
+				const WbSeries *series, int position,
+				const WbSeriesSource *source)
 {
 	const WbAutomation *automation = candidate->automation;
+	const WbRule *rule = automation->rule;
 	WbVerdict	verdict = {.automation = automation,.event = event};
 
-	if (automation->broken == NULL &&
-		!metric_holds(automation->rule, series, position, &verdict))
-		return;
+	if (automation->broken == NULL)
+	{
+		float8	   *values = find_values(candidate, event, series, position,
+										 source);
+
+		if (values == NULL)
+			return;
+		if (!wb_metric_rule_holds(rule, values, &verdict.observed))
+		{
+			pfree(values);
+			return;
+		}
+		verdict.has_observed = true;
+		verdict.threshold = rule->threshold;
+		verdict.values = values;
+		verdict.value_count = rule->prior_size + rule->current_size;
+	}
 	if (candidate->quiet_until <= wb_clock_now())
 		candidate->quiet_until = fire(automation, &verdict);
 }

@@ -4,8 +4,7 @@
  *		Reads what an automation waits for out of event_type and event_filter.
  *
  * The documents are W&B's own (RUN_METRIC, RUN_STATE, ADD_ARTIFACT_ALIAS), so
- * an automation can move between W&B and here.  What W&B has no word for is
- * an added one: the comparison "$isnan", with a null threshold.
+ * an automation can move between W&B and here.
  *
  * Nothing is raised; see filter_parse.c for why.
  *
@@ -16,44 +15,15 @@
  */
 #include "postgres.h"
 
-#include <math.h>
-
 #include "decide/decide.h"
 #include "support/json.h"
-#include "utils/float.h"
 
 static const char *const event_type_names[] = {
 	[WB_EVENT_RUN_METRIC] = "RUN_METRIC",
+	[WB_EVENT_RUN_METRIC_CHANGE] = "RUN_METRIC_CHANGE",
+	[WB_EVENT_RUN_METRIC_ZSCORE] = "RUN_METRIC_ZSCORE",
 	[WB_EVENT_RUN_STATE] = "RUN_STATE",
 	[WB_EVENT_ADD_ARTIFACT_ALIAS] = "ADD_ARTIFACT_ALIAS",
-};
-
-static const struct
-{
-	const char *name;
-	WbComparison comparison;
-}			comparisons[] =
-
-{
-	{"$gt", WB_COMPARISON_GT},
-	{"$gte", WB_COMPARISON_GTE},
-	{"$lt", WB_COMPARISON_LT},
-	{"$lte", WB_COMPARISON_LTE},
-	{"$eq", WB_COMPARISON_EQ},
-	{"$ne", WB_COMPARISON_NE},
-	{"$isnan", WB_COMPARISON_IS_NAN},
-};
-
-static const struct
-{
-	const char *name;
-	WbAggregate aggregate;
-}			aggregates[] =
-
-{
-	{"AVERAGE", WB_AGGREGATE_AVERAGE},
-	{"MIN", WB_AGGREGATE_MIN},
-	{"MAX", WB_AGGREGATE_MAX},
 };
 
 /* What users see of the states in wb.runs; a crash is seen as a failure. */
@@ -71,16 +41,14 @@ static const struct
 	{"crashed", NULL, WB_STATE_FAILED},
 };
 
-static const char *const threshold_keys[] = {
-	"name", "agg_op", "window_size", "cmp_op", "threshold", NULL
-};
-
 /*
  * What rules are looked up by: events that one kind of row causes.  Stored in
  * wb.automations, so a name stays what it is.
  */
 static const char *const event_sources[] = {
 	[WB_EVENT_RUN_METRIC] = "run_metric",
+	[WB_EVENT_RUN_METRIC_CHANGE] = "run_metric",
+	[WB_EVENT_RUN_METRIC_ZSCORE] = "run_metric",
 	[WB_EVENT_RUN_STATE] = "run_state",
 	[WB_EVENT_ADD_ARTIFACT_ALIAS] = "artifact_alias",
 };
@@ -131,130 +99,6 @@ complain(WbProblem *problem, char *message, const char *hint)
 	problem->message = message;
 	problem->hint = hint ? pstrdup(hint) : NULL;
 	return false;
-}
-
-/* Is every key of an object among those allowed? */
-static bool
-check_keys(JsonbContainer *object, const char *const *allowed,
-		   const char *what, WbProblem *problem)
-{
-	JsonbIterator *iterator = JsonbIteratorInit(object);
-	JsonbIteratorToken token;
-	JsonbValue	key;
-
-	while ((token = JsonbIteratorNext(&iterator, &key, true)) != WJB_DONE)
-	{
-		bool		is_known = token != WJB_KEY;
-
-		char	   *name = is_known ? NULL : wb_json_value_text(&key);
-
-		for (int i = 0; !is_known && allowed[i]; i++)
-			is_known = strcmp(name, allowed[i]) == 0;
-		if (!is_known)
-			return complain(problem, psprintf("unknown key \"%s\" in %s",
-											  name, what), NULL);
-	}
-	return true;
-}
-
-static bool
-parse_comparison(WbRule *rule, JsonbContainer *object, WbProblem *problem)
-{
-	JsonbValue *value = wb_json_get(object, "cmp_op");
-	char	   *name = wb_json_value_text(value);
-
-	for (size_t i = 0; name && i < lengthof(comparisons); i++)
-	{
-		if (strcmp(comparisons[i].name, name) == 0)
-		{
-			rule->comparison = comparisons[i].comparison;
-			return true;
-		}
-	}
-	return complain(problem, psprintf("unknown comparator \"%s\"",
-									  name ? name : "not a string"),
-					"Comparators are $gt, $gte, $lt, $lte, $eq, $ne and $isnan.");
-}
-
-static bool
-parse_aggregate(WbRule *rule, JsonbContainer *object, WbProblem *problem)
-{
-	JsonbValue *value = wb_json_get(object, "agg_op");
-	char	   *name = wb_json_value_text(value);
-	int64		window_size = 1;
-
-	rule->aggregate = WB_AGGREGATE_LAST;
-	rule->window_size = 1;
-	if (wb_json_get(object, "window_size") != NULL &&
-		(!wb_json_get_integer(object, "window_size", &window_size) ||
-		 window_size < 1 || window_size > WB_WINDOW_MAX))
-	{
-		return complain(problem,
-						wb_json_get_integer(object, "window_size", &window_size) ?
-						psprintf("window_size " INT64_FORMAT " is out of range",
-								 window_size) :
-						pstrdup("window_size is not a whole number"),
-						psprintf("A window holds 1 to %d values.", WB_WINDOW_MAX));
-	}
-	if (value == NULL || value->type == jbvNull)
-		return true;
-
-	for (size_t i = 0; name && i < lengthof(aggregates); i++)
-	{
-		if (strcmp(aggregates[i].name, name) == 0)
-		{
-			rule->aggregate = aggregates[i].aggregate;
-			rule->window_size = (int) window_size;
-			return true;
-		}
-	}
-	return complain(problem, psprintf("unknown aggregation \"%s\"",
-									  name ? name : "not a string"),
-					"Aggregations are AVERAGE, MIN, MAX, or null for the last value.");
-}
-
-static bool
-parse_threshold(WbRule *rule, JsonbContainer *object, WbProblem *problem)
-{
-	JsonbValue *value = wb_json_get(object, "threshold");
-
-	if (!check_keys(object, threshold_keys, "threshold_filter", problem))
-		return false;
-	rule->metric_name = wb_json_get_text(object, "name");
-	if (rule->metric_name == NULL || rule->metric_name[0] == '\0')
-		return complain(problem, pstrdup("metric name is empty"),
-						"Give the name under which the metric is logged.");
-	if (!parse_comparison(rule, object, problem) ||
-		!parse_aggregate(rule, object, problem))
-		return false;
-
-	if (rule->comparison == WB_COMPARISON_IS_NAN)
-	{
-		rule->threshold = get_float8_nan();
-		if (value != NULL && value->type != jbvNull)
-			return complain(problem, pstrdup("comparator \"$isnan\" takes no threshold"),
-							"Leave threshold out, or null.");
-		return true;
-	}
-	if (!wb_json_get_number(object, "threshold", &rule->threshold) ||
-		!isfinite(rule->threshold))
-		return complain(problem, pstrdup("threshold is not a finite number"),
-						"To ask for NaN, use wb.is_nan(name), which writes the comparator \"$isnan\".");
-	return true;
-}
-
-static bool
-parse_metric(WbRule *rule, JsonbContainer *filter, WbProblem *problem)
-{
-	JsonbValue *metric = wb_json_get(filter, "run_metric_filter");
-	JsonbValue *threshold = NULL;
-
-	if (metric != NULL && metric->type == jbvBinary)
-		threshold = wb_json_get(metric->val.binary.data, "threshold_filter");
-	if (threshold == NULL || threshold->type != jbvBinary)
-		return complain(problem, pstrdup("event_filter has no run_metric_filter with a threshold_filter"),
-						"Make it with wb.on_run_metric(scope, metric).");
-	return parse_threshold(rule, threshold->val.binary.data, problem);
 }
 
 /* One state of run_state_filter.states. */
@@ -335,8 +179,10 @@ parse_filter(WbRule *rule, JsonbContainer *filter, WbProblem *problem)
 	switch (rule->event_type)
 	{
 		case WB_EVENT_RUN_METRIC:
+		case WB_EVENT_RUN_METRIC_CHANGE:
+		case WB_EVENT_RUN_METRIC_ZSCORE:
 			return parse_run_filter(rule, filter, problem) &&
-				parse_metric(rule, filter, problem);
+				wb_metric_parse(rule, filter, problem);
 		case WB_EVENT_RUN_STATE:
 			return parse_run_filter(rule, filter, problem) &&
 				parse_states(rule, filter, problem);
@@ -366,6 +212,7 @@ wb_rule_parse(const char *event_type, Jsonb *event_filter, WbProblem *problem)
 		}
 	}
 	complain(problem, psprintf("unknown event type \"%s\"", event_type),
-			 "Event types are RUN_METRIC, RUN_STATE and ADD_ARTIFACT_ALIAS.");
+			 "Event types are RUN_METRIC, RUN_METRIC_CHANGE, RUN_METRIC_ZSCORE, "
+			 "RUN_STATE and ADD_ARTIFACT_ALIAS.");
 	return NULL;
 }

@@ -222,6 +222,8 @@ read_automation(WbScan *scan, WbEventType type)
 									 read_jsonb(scan, "event_filter"), &problem);
 	if (automation->rule == NULL)
 		automation->broken = problem.message;
+	else
+		automation->event_type = automation->rule->event_type;
 	return automation;
 }
 

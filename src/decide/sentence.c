@@ -26,7 +26,6 @@ static const char *const comparison_words[] = {
 	[WB_COMPARISON_LTE] = "at or below",
 	[WB_COMPARISON_EQ] = "equal to",
 	[WB_COMPARISON_NE] = "not equal to",
-	[WB_COMPARISON_IS_NAN] = "NaN",
 };
 
 static const char *const comparison_signs[] = {
@@ -37,6 +36,7 @@ static const char *const comparison_signs[] = {
 	[WB_COMPARISON_EQ] = "=",
 	[WB_COMPARISON_NE] = "<>",
 	[WB_COMPARISON_IS_NAN] = "is NaN",
+	[WB_COMPARISON_IS_NOT_FINITE] = "is not finite",
 };
 
 static const char *const aggregate_words[] = {
@@ -67,49 +67,180 @@ number_text(float8 value)
 	return digits;
 }
 
+/* A fraction as a percentage, without the digits that only rounding made. */
+static char *
+percent_text(float8 fraction)
+{
+	return isinf(fraction) ? number_text(fraction) :
+		psprintf("%.6g", fraction * 100);
+}
+
+/* "loss", or "average of the last 5 values of loss". */
+static char *
+window_words(const WbRule *rule, int size)
+{
+	if (rule->aggregate == WB_AGGREGATE_LAST)
+		return pstrdup(rule->metric_name);
+	return psprintf("%s of the last %d values of %s",
+					aggregate_words[rule->aggregate], size,
+					rule->metric_name);
+}
+
+static char *
+threshold_why(const WbRule *rule, const WbVerdict *verdict)
+{
+	char	   *subject = window_words(rule, rule->current_size);
+	char	   *observed = number_text(verdict->observed);
+
+	if (rule->comparison == WB_COMPARISON_IS_NAN ||
+		rule->comparison == WB_COMPARISON_IS_NOT_FINITE)
+		return psprintf("%s was %s", subject, observed);
+	return psprintf("%s was %s, %s %s", subject, observed,
+					comparison_words[rule->comparison],
+					number_text(rule->threshold));
+}
+
+static char *
+change_why(const WbRule *rule, const WbVerdict *verdict)
+{
+	const char *verb = verdict->observed < 0 ? "fell" : "rose";
+	float8		size = fabs(verdict->observed);
+	char	   *before = rule->aggregate == WB_AGGREGATE_LAST ?
+	pstrdup("the value before") :
+	psprintf("the %d before", rule->prior_size);
+
+	return rule->is_relative ?
+		psprintf("%s %s by %s %% against %s, at least %s %%",
+				 window_words(rule, rule->current_size), verb,
+				 percent_text(size), before,
+				 percent_text(rule->threshold)) :
+		psprintf("%s %s by %s against %s, at least %s",
+				 window_words(rule, rule->current_size), verb,
+				 number_text(size), before, number_text(rule->threshold));
+}
+
+static char *
+zscore_why(const WbRule *rule, const WbVerdict *verdict)
+{
+	return psprintf("%s was %s deviations from the mean of the %d %s, at least %s",
+					rule->metric_name, number_text(verdict->observed),
+					rule->prior_size, rule->is_against_runs ?
+					"newest other runs" : "values before",
+					number_text(rule->threshold));
+}
+
+static char *
+plateau_why(const WbRule *rule, const WbVerdict *verdict)
+{
+	return psprintf("the best of the last %d values of %s beat the best of the %d before by %s, less than the fraction %s of it",
+					rule->current_size, rule->metric_name, rule->prior_size,
+					number_text(verdict->observed),
+					number_text(rule->threshold));
+}
+
 static char *
 metric_why(const WbRule *rule, const WbVerdict *verdict)
 {
-	const WbEvent *event = verdict->event;
-	char	   *observed = number_text(verdict->observed);
-	char	   *subject;
+	char	   *why = NULL;
 
-	if (rule->aggregate == WB_AGGREGATE_LAST)
-		subject = pstrdup(event->metric_name);
-	else
-		subject = psprintf("%s of the last %d values of %s",
-						   aggregate_words[rule->aggregate],
-						   rule->window_size, event->metric_name);
-	if (rule->comparison == WB_COMPARISON_IS_NAN)
-		return psprintf("%s was NaN at step " INT64_FORMAT,
-						subject, event->step);
-	return psprintf("%s was %s, %s %s, at step " INT64_FORMAT,
-					subject, observed, comparison_words[rule->comparison],
-					number_text(rule->threshold), event->step);
+	switch (rule->condition)
+	{
+		case WB_CONDITION_THRESHOLD:
+			why = threshold_why(rule, verdict);
+			break;
+		case WB_CONDITION_CHANGE:
+			why = change_why(rule, verdict);
+			break;
+		case WB_CONDITION_ZSCORE:
+			why = zscore_why(rule, verdict);
+			break;
+		case WB_CONDITION_PLATEAU:
+			why = plateau_why(rule, verdict);
+			break;
+	}
+	return psprintf("%s%s at step " INT64_FORMAT, why,
+					isfinite(rule->threshold) ? "," : "",
+					verdict->event->step);
 }
 
+/* "loss", "AVERAGE(loss)", or with its window "AVERAGE(loss, 5)". */
+static char *
+subject_text(const WbRule *rule, bool is_short)
+{
+	const char *name = aggregate_names[rule->aggregate];
+
+	if (rule->aggregate == WB_AGGREGATE_LAST)
+		return rule->metric_name;
+	return is_short ? psprintf("%s(%s)", name, rule->metric_name) :
+		psprintf("%s(%s, %d)", name, rule->metric_name, rule->current_size);
+}
+
+static char *
+threshold_filter(const WbRule *rule, bool is_short)
+{
+	char	   *subject = subject_text(rule, is_short);
+
+	if (rule->comparison == WB_COMPARISON_IS_NAN ||
+		rule->comparison == WB_COMPARISON_IS_NOT_FINITE)
+		return psprintf("%s %s", subject, comparison_signs[rule->comparison]);
+	return psprintf("%s %s %s", subject, comparison_signs[rule->comparison],
+					number_text(rule->threshold));
+}
+
+static char *
+change_filter(const WbRule *rule, bool is_short)
+{
+	static const char *const verbs[] = {
+		[WB_DIRECTION_ANY] = "changes",
+		[WB_DIRECTION_INCREASE] = "increases",
+		[WB_DIRECTION_DECREASE] = "decreases",
+	};
+
+	return psprintf("%s %s by %s%s", subject_text(rule, is_short),
+					verbs[rule->direction],
+					rule->is_relative ? percent_text(rule->threshold) :
+					number_text(rule->threshold),
+					rule->is_relative ? " %" : "");
+}
+
+static char *
+zscore_filter(const WbRule *rule, bool is_short)
+{
+	static const char *const signs[] = {
+		[WB_DIRECTION_ANY] = "> +/-",
+		[WB_DIRECTION_INCREASE] = "> +",
+		[WB_DIRECTION_DECREASE] = "< -",
+	};
+
+	return is_short ?
+		psprintf("zscore(%s) %s%s", rule->metric_name, signs[rule->direction],
+				 number_text(rule->threshold)) :
+		psprintf("zscore(%s, %d) %s%s", rule->metric_name, rule->prior_size,
+				 signs[rule->direction], number_text(rule->threshold));
+}
 
 /*
- * The rule of a metric event as an expression, like "AVERAGE(loss) > 1"; the
- * short form leaves the window out.
+ * The rule of a metric event as an expression, like "AVERAGE(loss, 5) > 1";
+ * the short form leaves the window out.
  */
 static char *
 metric_filter(const WbRule *rule, bool is_short)
 {
-	char	   *subject = rule->metric_name;
-
-	if (rule->aggregate != WB_AGGREGATE_LAST)
+	switch (rule->condition)
 	{
-		subject = is_short ?
-			psprintf("%s(%s)", aggregate_names[rule->aggregate],
-					 rule->metric_name) :
-			psprintf("%s(%s, %d)", aggregate_names[rule->aggregate],
-					 rule->metric_name, rule->window_size);
+		case WB_CONDITION_THRESHOLD:
+			return threshold_filter(rule, is_short);
+		case WB_CONDITION_CHANGE:
+			return change_filter(rule, is_short);
+		case WB_CONDITION_ZSCORE:
+			return zscore_filter(rule, is_short);
+		case WB_CONDITION_PLATEAU:
+			break;
 	}
-	if (rule->comparison == WB_COMPARISON_IS_NAN)
-		return psprintf("%s is NaN", subject);
-	return psprintf("%s %s %s", subject, comparison_signs[rule->comparison],
-					number_text(rule->threshold));
+	return is_short ? psprintf("plateau(%s)", rule->metric_name) :
+		psprintf("plateau(%s, %d, %d) < %s", rule->metric_name,
+				 rule->current_size, rule->prior_size,
+				 number_text(rule->threshold));
 }
 
 /*
@@ -125,6 +256,8 @@ wb_sentence_describe(WbVerdict *verdict)
 	switch (event->type)
 	{
 		case WB_EVENT_RUN_METRIC:
+		case WB_EVENT_RUN_METRIC_CHANGE:
+		case WB_EVENT_RUN_METRIC_ZSCORE:
 			verdict->why = metric_why(rule, verdict);
 			verdict->metric_filter = metric_filter(rule, false);
 			verdict->metric_filter_short = metric_filter(rule, true);

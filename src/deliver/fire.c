@@ -127,6 +127,7 @@ write_execution(const Firing *firing)
 {
 	const WbAutomation *automation = firing->verdict->automation;
 	const WbEvent *event = firing->verdict->event;
+	const char *event_type = wb_event_type_name(automation->event_type);
 	Datum		values[16];
 	char		nulls[17] = "                ";
 	bool		is_null;
@@ -139,7 +140,7 @@ write_execution(const Firing *firing)
 	values[5] = IntervalPGetDatum(automation->cooldown);
 	nulls[5] = has_cooldown(automation) ? ' ' : 'n';
 	values[6] = CStringGetTextDatum(firing->cooldown_key);
-	values[7] = CStringGetTextDatum(wb_event_type_name(event->type));
+	values[7] = CStringGetTextDatum(event_type);
 	values[8] = Int64GetDatum(event->project_id);
 	values[9] = Int64GetDatum(event->run_id);
 	nulls[9] = event->run_id == WB_NO_ID ? 'n' : ' ';

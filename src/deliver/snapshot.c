@@ -102,13 +102,16 @@ wb_snapshot_event(const WbVerdict *verdict)
 	StringInfoData out;
 
 	wb_json_begin(&out);
-	wb_json_add_text(&out, "eventType", wb_event_type_name(event->type));
+	wb_json_add_text(&out, "eventType",
+					 wb_event_type_name(verdict->automation->event_type));
 	wb_json_add_text(&out, "eventAuthor", event->username);
 	wb_json_add_text(&out, "entityName", place.entity);
 	wb_json_add_text(&out, "projectName", place.project);
 	switch (event->type)
 	{
 		case WB_EVENT_RUN_METRIC:
+		case WB_EVENT_RUN_METRIC_CHANGE:
+		case WB_EVENT_RUN_METRIC_ZSCORE:
 			add_run(&out, event, &place);
 			add_metric(&out, verdict);
 			break;

@@ -21,7 +21,16 @@ my %rules = (
 	'is NaN' => q(wb.is_nan('loss')),
 	'last > 10' => q(wb.metric('loss', '>', 10)),
 	'average of 5 < 1' => q(wb.avg('loss', '<', 1, 5)),
-	'maximum of 5 >= 5' => q(wb.max('loss', '>=', 5, 5)));
+	'maximum of 5 >= 5' => q(wb.max('loss', '>=', 5, 5)),
+	'average, 10 against the 50 before, relative increase >= 0.25' =>
+	  q(wb.increases_by('loss', frac => 0.25)),
+	'the same, decrease' => q(wb.decreases_by('loss', frac => 0.25)),
+	'last against the one before, absolute, either way, >= 2' =>
+	  q(wb.changes_by('loss', diff => 2, agg => NULL)),
+	'z-score over the 30 before, either way, >= 3' => q(wb.zscore('loss')),
+	'the same, increase' => q(wb.zscore('loss', direction => 'above')),
+	'plateau, best of 10 against best of the 50 before, min_delta 0.01, minimize' =>
+	  q(wb.plateau('loss')));
 
 # The table, as a hash from curve and rule to "first step (number of steps)".
 # Its first line names the curves by a part of their file names.

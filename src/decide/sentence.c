@@ -132,10 +132,15 @@ zscore_why(const WbRule *rule, const WbVerdict *verdict)
 static char *
 plateau_why(const WbRule *rule, const WbVerdict *verdict)
 {
-	return psprintf("the best of the last %d values of %s beat the best of the %d before by %s, less than the fraction %s of it",
-					rule->current_size, rule->metric_name, rule->prior_size,
-					number_text(verdict->observed),
-					number_text(rule->threshold));
+	char	   *subject = psprintf("the best of the last %d values of %s",
+								   rule->current_size, rule->metric_name);
+
+	if (verdict->observed <= 0)
+		return psprintf("%s did not beat the best of the %d before", subject,
+						rule->prior_size);
+	return psprintf("%s beat the best of the %d before by %s, less than %s %%",
+					subject, rule->prior_size, number_text(verdict->observed),
+					percent_text(rule->threshold));
 }
 
 static char *

@@ -56,6 +56,9 @@ BEGIN
 			'failed', 'crashed', 'killed', 'preempting', 'preempted')));
 
 	CREATE INDEX IF NOT EXISTS runs_project_id_id_idx ON wb.runs (project_id, id);
+	CREATE INDEX IF NOT EXISTS runs_heartbeat_at_idx ON wb.runs (heartbeat_at)
+		WHERE state IN ('running', 'preempting', 'crashed');
+	CREATE INDEX IF NOT EXISTS runs_running_idx ON wb.runs (project_id, id) WHERE state = 'running';
 
 	-- The hot table: one index, no foreign key, no volatile default and no BEFORE
 	-- trigger; each of those was measured to cost more than all automations.

@@ -186,22 +186,25 @@ CREATE FUNCTION wb.heartbeat(run_id bigint) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
 	PERFORM wb.require_setup();
-	UPDATE wb.runs r SET heartbeat_at = clock_timestamp() WHERE r.id = heartbeat.run_id;
+	UPDATE wb.runs r SET heartbeat_at = clock_timestamp(),
+		state = CASE WHEN r.state = 'crashed' AND r.exit_code IS NULL THEN 'running' ELSE r.state END
+	WHERE r.id = heartbeat.run_id;
 	PERFORM wb.require_run(heartbeat.run_id, FOUND);
 END $$;
-COMMENT ON FUNCTION wb.heartbeat(bigint) IS 'Notes a sign of life of a run. Errors: undefined_object for an unknown run.';
+COMMENT ON FUNCTION wb.heartbeat(bigint) IS 'Notes a sign of life of a run; one that was thought crashed runs again. Errors: undefined_object for an unknown run.';
 
 CREATE FUNCTION wb.finish_run(run_id bigint, exit_code integer = 0) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
 	PERFORM wb.require_setup();
 	UPDATE wb.runs r SET exit_code = finish_run.exit_code, finished_at = clock_timestamp(),
-		state = CASE finish_run.exit_code WHEN 0 THEN 'finished' WHEN 254 THEN 'crashed' ELSE 'failed' END
+		state = CASE WHEN finish_run.exit_code = 0 THEN 'finished' WHEN r.state = 'preempting' THEN 'preempted'
+			WHEN finish_run.exit_code = 254 THEN 'crashed' ELSE 'failed' END
 	WHERE r.id = finish_run.run_id;
 	PERFORM wb.require_run(finish_run.run_id, FOUND);
 END $$;
 COMMENT ON FUNCTION wb.finish_run(bigint, integer) IS
-'Ends a run: exit code 0 makes it finished, 254 crashed, any other failed. Errors: undefined_object for an unknown run.';
+'Ends a run: exit code 0 makes it finished, 254 crashed, any other failed; but a preempting run is preempted. Errors: undefined_object for an unknown run.';
 
 CREATE FUNCTION wb.run(path text) RETURNS bigint
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$

@@ -310,6 +310,15 @@ COMMENT ON FUNCTION wb.on_run_state(jsonb, text[], jsonb) IS
 'A run in the scope changes to one of these states: running, finished, failed; a crash counts as failed. Arguments: '
 'wb.project(); the states; conditions on the run, if any. Errors: invalid_parameter_value. W&B: OnRunState.';
 
+CREATE FUNCTION wb.on_run_silent(scope jsonb, silent_for interval, metric text = NULL, run_filter jsonb = NULL) RETURNS jsonb
+LANGUAGE sql IMMUTABLE
+RETURN wb.event(scope, 'RUN_SILENT', jsonb_build_object('run_filter', wb.run_filter_text(run_filter),
+	'run_silent_filter', jsonb_build_object('silent_for', extract(epoch FROM silent_for), 'metric', metric)));
+COMMENT ON FUNCTION wb.on_run_silent(jsonb, interval, text, jsonb) IS
+'A running run in the scope has given no sign of life for so long, or has not logged this metric. Found by the worker, once a '
+'minute. Arguments: wb.project(); 1 second to 365 days; a metric, absent: any metric or heartbeat counts; conditions on the run, if '
+'any. Errors: invalid_parameter_value. W&B has no word for it.';
+
 CREATE FUNCTION wb.on_add_artifact_alias(scope jsonb, filter jsonb = NULL) RETURNS jsonb
 LANGUAGE sql IMMUTABLE
 RETURN wb.event(scope, 'ADD_ARTIFACT_ALIAS', jsonb_build_object('$or', jsonb_build_array(jsonb_build_object('$and',

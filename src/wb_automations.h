@@ -39,6 +39,7 @@ typedef enum WbEventType
 	WB_EVENT_RUN_METRIC_CHANGE,
 	WB_EVENT_RUN_METRIC_ZSCORE,
 	WB_EVENT_RUN_STATE,
+	WB_EVENT_RUN_SILENT,
 	WB_EVENT_ADD_ARTIFACT_ALIAS
 } WbEventType;
 
@@ -72,6 +73,8 @@ typedef struct WbEvent
 	char	   *metric_name;
 	int64		step;
 	char	   *run_state;		/* as stored, in lower case */
+	char	   *silent_metric;	/* NULL: the whole run is silent */
+	TimestampTz last_sign_at;	/* of a silent run */
 	char	   *alias;
 	char	   *collection_name;
 	int			artifact_version;

@@ -92,6 +92,7 @@ typedef struct WbRule
 	bool		is_against_runs;	/* a z-score against other runs */
 	float8		threshold;
 	int			states;			/* set of WbReportedState */
+	char	   *silent_metric;	/* NULL: any sign of life counts */
 } WbRule;
 
 /* An automation, and until when it has nothing new to say about its run. */
@@ -148,6 +149,7 @@ extern void wb_judge_metric(WbCandidate *candidate, const WbEvent *event,
 							const WbSeries *series, int position,
 							const WbSeriesSource *source);
 extern void wb_judge_event(const WbEvent *event);
+extern void wb_judge_one(int64 automation_id, const WbEvent *event);
 
 /* decide/metric_rule.c */
 extern int	wb_metric_rule_size(const WbRule *rule);

@@ -158,3 +158,24 @@ wb_judge_event(const WbEvent *event)
 			fire(automation, &verdict);
 	}
 }
+
+/*
+ * As wb_judge_event, for one automation out of those that the event concerns;
+ * nothing where it is not among them.
+ */
+void
+wb_judge_one(int64 automation_id, const WbEvent *event)
+{
+	List	   *candidates = wb_judge_find_candidates(event);
+	ListCell   *cell;
+
+	foreach(cell, candidates)
+	{
+		WbCandidate *candidate = lfirst(cell);
+		const WbAutomation *automation = candidate->automation;
+		WbVerdict	verdict = {.automation = automation,.event = event};
+
+		if (automation->id == automation_id)
+			fire(automation, &verdict);
+	}
+}

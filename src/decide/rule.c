@@ -18,11 +18,14 @@
 #include "decide/decide.h"
 #include "support/json.h"
 
+#define SILENCE_MAX_SECONDS	(365.0 * 24 * 3600)
+
 static const char *const event_type_names[] = {
 	[WB_EVENT_RUN_METRIC] = "RUN_METRIC",
 	[WB_EVENT_RUN_METRIC_CHANGE] = "RUN_METRIC_CHANGE",
 	[WB_EVENT_RUN_METRIC_ZSCORE] = "RUN_METRIC_ZSCORE",
 	[WB_EVENT_RUN_STATE] = "RUN_STATE",
+	[WB_EVENT_RUN_SILENT] = "RUN_SILENT",
 	[WB_EVENT_ADD_ARTIFACT_ALIAS] = "ADD_ARTIFACT_ALIAS",
 };
 
@@ -50,6 +53,7 @@ static const char *const event_sources[] = {
 	[WB_EVENT_RUN_METRIC_CHANGE] = "run_metric",
 	[WB_EVENT_RUN_METRIC_ZSCORE] = "run_metric",
 	[WB_EVENT_RUN_STATE] = "run_state",
+	[WB_EVENT_RUN_SILENT] = "run_silent",
 	[WB_EVENT_ADD_ARTIFACT_ALIAS] = "artifact_alias",
 };
 
@@ -148,6 +152,25 @@ parse_states(WbRule *rule, JsonbContainer *filter, WbProblem *problem)
 	return true;
 }
 
+/* Ours: how long a run, or one metric of it, may say nothing. */
+static bool
+parse_silence(WbRule *rule, JsonbContainer *filter, WbProblem *problem)
+{
+	JsonbValue *value = wb_json_get(filter, "run_silent_filter");
+	JsonbContainer *silence;
+
+	if (value == NULL || value->type != jbvBinary)
+		return complain(problem, pstrdup("event_filter has no run_silent_filter"),
+						"Make it with wb.on_run_silent(scope, silent_for).");
+	silence = value->val.binary.data;
+	if (!wb_json_get_number(silence, "silent_for", &rule->threshold) ||
+		rule->threshold < 1 || rule->threshold > SILENCE_MAX_SECONDS)
+		return complain(problem, pstrdup("silent_for is out of range"),
+						"Silence is from 1 second to 365 days.");
+	rule->silent_metric = wb_json_get_text(silence, "metric");
+	return true;
+}
+
 /* run_filter is a document, or W&B's own form of it: JSON text inside JSON. */
 static bool
 parse_run_filter(WbRule *rule, JsonbContainer *filter, WbProblem *problem)
@@ -183,6 +206,9 @@ parse_filter(WbRule *rule, JsonbContainer *filter, WbProblem *problem)
 		case WB_EVENT_RUN_METRIC_ZSCORE:
 			return parse_run_filter(rule, filter, problem) &&
 				wb_metric_parse(rule, filter, problem);
+		case WB_EVENT_RUN_SILENT:
+			return parse_run_filter(rule, filter, problem) &&
+				parse_silence(rule, filter, problem);
 		case WB_EVENT_RUN_STATE:
 			return parse_run_filter(rule, filter, problem) &&
 				parse_states(rule, filter, problem);
@@ -213,6 +239,7 @@ wb_rule_parse(const char *event_type, Jsonb *event_filter, WbProblem *problem)
 	}
 	complain(problem, psprintf("unknown event type \"%s\"", event_type),
 			 "Event types are RUN_METRIC, RUN_METRIC_CHANGE, RUN_METRIC_ZSCORE, "
-			 "RUN_STATE and ADD_ARTIFACT_ALIAS.");
+			 "RUN_STATE, RUN_SILENT and "
+			 "ADD_ARTIFACT_ALIAS.");
 	return NULL;
 }

@@ -18,6 +18,7 @@
 
 #include "common/shortest_dec.h"
 #include "decide/decide.h"
+#include "utils/timestamp.h"
 
 static const char *const comparison_words[] = {
 	[WB_COMPARISON_GT] = "above",
@@ -266,6 +267,14 @@ wb_sentence_describe(WbVerdict *verdict)
 			verdict->why = metric_why(rule, verdict);
 			verdict->metric_filter = metric_filter(rule, false);
 			verdict->metric_filter_short = metric_filter(rule, true);
+			break;
+		case WB_EVENT_RUN_SILENT:
+			verdict->why = psprintf("%s%s has been silent since %s",
+									event->silent_metric ?
+									psprintf("%s of run ", event->silent_metric) :
+									"run ", event->display_name ?
+									event->display_name : event->run_name,
+									timestamptz_to_str(event->last_sign_at));
 			break;
 		case WB_EVENT_RUN_STATE:
 			verdict->why = psprintf("run %s is %s", event->display_name ?

@@ -169,6 +169,10 @@ extern void wb_wake_register_callbacks(void);
 extern void wb_wake_worker_at_commit(void);
 extern void wb_wake_launcher_at_commit(void);
 
+/* deliver/sweep.c */
+extern long wb_sweep_wait_ms(void);
+extern void wb_sweep_runs(void);
+
 /* deliver/launcher.c, deliver/worker.c */
 extern void wb_launcher_register(void);
 extern void wb_launcher_call(void);

@@ -21,6 +21,7 @@
 #include "support/json.h"
 #include "support/relation.h"
 #include "utils/jsonb.h"
+#include "utils/timestamp.h"
 
 /* Where an event happened, in words. */
 typedef struct Place
@@ -114,6 +115,12 @@ wb_snapshot_event(const WbVerdict *verdict)
 		case WB_EVENT_RUN_METRIC_ZSCORE:
 			add_run(&out, event, &place);
 			add_metric(&out, verdict);
+			break;
+		case WB_EVENT_RUN_SILENT:
+			add_run(&out, event, &place);
+			wb_json_add_text(&out, "metricName", event->silent_metric);
+			wb_json_add_text(&out, "lastSignAt",
+							 timestamptz_to_str(event->last_sign_at));
 			break;
 		case WB_EVENT_RUN_STATE:
 			add_run(&out, event, &place);

@@ -196,7 +196,8 @@ shorter(long one, long other)
 static void
 wait_for_work(void)
 {
-	long		wait_ms = shorter(record_wait_ms(),
+	long		wait_ms = shorter(shorter(record_wait_ms(),
+										  wb_sweep_wait_ms()),
 								  shorter(look_wait_ms(), wb_http_wait_ms()));
 	int			events;
 
@@ -253,6 +254,8 @@ serve(void)
 			record();
 		if (look_wait_ms() == 0)
 			look_at_queue();
+		if (wb_sweep_wait_ms() == 0)
+			wb_sweep_runs();
 		MemoryContextSwitchTo(turn_context);
 		drive_requests();
 		wait_for_work();

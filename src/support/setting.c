@@ -29,6 +29,7 @@ char	   *wb_setting_run_url = NULL;
 char	   *wb_setting_secret_key_file = NULL;
 int			wb_setting_clock_offset = 0;
 int			wb_setting_connect_timeout = 5000;
+int			wb_setting_crash_timeout = 300;
 int			wb_setting_delivery = WB_DELIVERY_ON;
 int			wb_setting_max_in_flight = 128;
 int			wb_setting_request_timeout = 15000;
@@ -77,6 +78,9 @@ static const struct
 	{"wb_automations.connect_timeout", PGC_SIGHUP, GUC_UNIT_MS,
 		&wb_setting_connect_timeout, 5000, 10, 30000,
 	"Longest time to connect to a receiver."},
+	{"wb_automations.crash_timeout", PGC_SIGHUP, GUC_UNIT_S,
+		&wb_setting_crash_timeout, 300, 1, 30 * 24 * 3600,
+	"Silence after which a run that sent heartbeats counts as crashed."},
 	{"wb_automations.max_in_flight", PGC_SIGHUP, 0,
 		&wb_setting_max_in_flight, 128, 1, 1000,
 	"Requests that a worker has open at one time."},

@@ -29,6 +29,7 @@ extern char *wb_setting_run_url;
 extern char *wb_setting_secret_key_file;
 extern int	wb_setting_clock_offset;
 extern int	wb_setting_connect_timeout;
+extern int	wb_setting_crash_timeout;
 extern int	wb_setting_delivery;
 extern int	wb_setting_max_in_flight;
 extern int	wb_setting_request_timeout;

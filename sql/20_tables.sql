@@ -168,6 +168,11 @@ BEGIN
 	CREATE INDEX IF NOT EXISTS automations_event_idx
 		ON wb.automations (event_source, event_key, enabled, scope_type, scope_id);
 
+	-- When a schedule fired last; written by the worker alone.
+	CREATE TABLE IF NOT EXISTS wb.schedule_ticks (
+		automation_id bigint PRIMARY KEY,
+		tick_at       timestamptz NOT NULL);
+
 	-- History.  No index on or over state: settling an execution stays a HOT
 	-- update.  Ids of automations, runs and artifacts are plain numbers, so that
 	-- history outlives them and nobody waits for their deletion.

@@ -310,6 +310,21 @@ COMMENT ON FUNCTION wb.on_run_state(jsonb, text[], jsonb) IS
 'A run in the scope changes to one of these states: running, finished, failed; a crash counts as failed. Arguments: '
 'wb.project(); the states; conditions on the run, if any. Errors: invalid_parameter_value. W&B: OnRunState.';
 
+CREATE FUNCTION wb.on_schedule(scope jsonb, every interval, at_time time = NULL, timezone text = 'UTC', metrics text[] = '{}')
+RETURNS jsonb
+LANGUAGE sql IMMUTABLE
+RETURN wb.event(scope, 'SCHEDULE', jsonb_build_object('schedule_filter', jsonb_build_object(
+	'months', (extract(year FROM every) * 12 + extract(month FROM every))::integer, 'days', extract(day FROM every)::integer,
+	'seconds', (extract(hour FROM every) * 3600 + extract(minute FROM every) * 60 + floor(extract(second FROM every)))::integer,
+	'at_seconds', coalesce(extract(epoch FROM at_time), 0)::integer, 'timezone', timezone, 'metrics', to_jsonb(metrics))));
+COMMENT ON FUNCTION wb.on_schedule(jsonb, interval, time, text, text[]) IS
+'A time has come: every so many months or days at a time of day in a time zone, through changes of its clock, or every so many '
+'hours or minutes counted from that time. Found by the worker, once a minute; a time that was missed while no worker ran fires once. '
+'The event carries what happened in the project since the time before: runs started, finished, failed and crashed, firings, and of '
+'each of these metrics the last, least and greatest value in the ten newest runs. Arguments: wb.project(); months, or days, or 1 '
+'minute to 24 hours; a time of day, absent: midnight; a name of a time zone; names of metrics. Errors: invalid_parameter_value. W&B '
+'has no word for it.';
+
 CREATE FUNCTION wb.on_run_silent(scope jsonb, silent_for interval, metric text = NULL, run_filter jsonb = NULL) RETURNS jsonb
 LANGUAGE sql IMMUTABLE
 RETURN wb.event(scope, 'RUN_SILENT', jsonb_build_object('run_filter', wb.run_filter_text(run_filter),

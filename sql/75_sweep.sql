@@ -1,5 +1,5 @@
--- What the worker looks for once a minute: runs that say nothing any more.  A
--- row of metrics never costs a write to wb.runs; its time is found here, by one
+-- What the worker looks for once a minute: runs that say nothing any more, and
+-- schedules that are due.  A row of metrics never costs a write to wb.runs; its time is found here, by one
 -- probe a metric, and only for runs whose heartbeat is old.
 
 CREATE FUNCTION wb.last_logged_at(run_id bigint, metric text = NULL) RETURNS timestamptz
@@ -74,14 +74,120 @@ END $$;
 COMMENT ON FUNCTION wb.sweep_silences(timestamptz) IS
 'Judges the running runs that are silent for longer than an automation allows. Part of wb.sweep().';
 
+-- Local time for months and days, so that nine o'clock stays nine o'clock;
+-- elapsed time for hours and minutes.  The anchor is a Monday, so that every
+-- seven days means every Monday.
+CREATE FUNCTION wb.last_tick(schedule jsonb, now timestamptz) RETURNS timestamptz
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	zone text := last_tick.schedule->>'timezone';
+	months integer := coalesce((last_tick.schedule->>'months')::integer, 0);
+	days integer := coalesce((last_tick.schedule->>'days')::integer, 0);
+	seconds integer := coalesce((last_tick.schedule->>'seconds')::integer, 0);
+	anchor timestamp := timestamp '2001-01-01' + make_interval(secs => coalesce((last_tick.schedule->>'at_seconds')::integer, 0));
+	local timestamp := last_tick.now AT TIME ZONE zone;
+	step interval := make_interval(months => months, days => days);
+	count integer;
+	tick timestamptz;
+BEGIN
+	IF seconds > 0 THEN
+		RETURN (anchor AT TIME ZONE zone) + make_interval(secs =>
+			floor(extract(epoch FROM last_tick.now - (anchor AT TIME ZONE zone)) / seconds) * seconds);
+	END IF;
+	count := CASE WHEN months > 0 THEN (extract(year FROM age(local, anchor)) * 12 + extract(month FROM age(local, anchor)))::integer / months
+		ELSE (local::date - anchor::date) / days END + 1;
+	-- one too late to begin with: a clock that is put forward or back moves a tick
+	LOOP
+		tick := (anchor + count * step) AT TIME ZONE zone;
+		EXIT WHEN tick <= last_tick.now;
+		count := count - 1;
+	END LOOP;
+	RETURN tick;
+END $$;
+COMMENT ON FUNCTION wb.last_tick(jsonb, timestamptz) IS
+'The latest time up to a moment at which a schedule_filter of wb.on_schedule is due.';
+
+CREATE FUNCTION wb.project_summary(project_id bigint, since timestamptz, before timestamptz, metrics text[]) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	summary jsonb;
+	metric text;
+	found jsonb;
+BEGIN
+	SELECT jsonb_build_object('since', project_summary.since, 'before', project_summary.before,
+		'runsStarted', count(*) FILTER (WHERE r.created_at >= project_summary.since),
+		'runsFinished', count(*) FILTER (WHERE r.state = 'finished' AND r.finished_at >= project_summary.since),
+		'runsFailed', count(*) FILTER (WHERE r.state = 'failed' AND r.finished_at >= project_summary.since),
+		'runsCrashed', count(*) FILTER (WHERE r.state = 'crashed' AND coalesce(r.finished_at, r.heartbeat_at) >= project_summary.since),
+		'firings', (SELECT count(*) FROM wb.executions e WHERE e.project_id = project_summary.project_id
+			AND e.triggered_at >= project_summary.since AND e.triggered_at < project_summary.before AND e.state <> 'SKIPPED'))
+	INTO summary FROM wb.runs r WHERE r.project_id = project_summary.project_id AND r.created_at < project_summary.before;
+
+	FOREACH metric IN ARRAY project_summary.metrics LOOP
+		SELECT jsonb_agg(jsonb_build_object('run', r.run, 'last', m.last::text, 'min', m.min::text, 'max', m.max::text) ORDER BY r.id DESC)
+		INTO found FROM (SELECT n.id, coalesce(n.display_name, n.name) AS run FROM wb.runs n
+			WHERE n.project_id = project_summary.project_id AND n.created_at < project_summary.before ORDER BY n.id DESC LIMIT 10) r,
+			LATERAL (SELECT (array_agg(p.value ORDER BY p.step DESC))[1] AS last, min(p.value) FILTER (WHERE p.value <> 'NaN') AS min,
+				max(p.value) FILTER (WHERE p.value <> 'NaN') AS max
+			FROM wb.run_metrics p WHERE p.run_id = r.id AND p.name = metric) m
+		WHERE m.last IS NOT NULL;
+		summary := summary || jsonb_build_object('metrics', coalesce(summary->'metrics', '{}') ||
+			jsonb_build_object(metric, coalesce(found, '[]')));
+	END LOOP;
+	RETURN summary;
+END $$;
+COMMENT ON FUNCTION wb.project_summary(bigint, timestamptz, timestamptz, text[]) IS
+'What happened in a project between two moments: runs started, finished, failed and crashed, firings, and of each metric the last, '
+'least and greatest value in the ten newest runs. The payload of a schedule.';
+
+CREATE FUNCTION wb.judge_tick(automation_id bigint, project_id bigint, tick_at timestamptz, summary jsonb) RETURNS void
+LANGUAGE C STRICT VOLATILE AS 'MODULE_PATHNAME', 'wb_sql_judge_tick';
+COMMENT ON FUNCTION wb.judge_tick(bigint, bigint, timestamptz, jsonb) IS
+'Fires an automation whose time has come. Part of wb.sweep().';
+
+CREATE FUNCTION wb.sweep_schedules(now timestamptz) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	rule record;
+	tick timestamptz;
+BEGIN
+	FOR rule IN SELECT a.id, a.name, a.scope_id, a.event_filter->'schedule_filter' AS schedule,
+			coalesce(k.tick_at, a.created_at) AS since
+		FROM wb.automations a LEFT JOIN wb.schedule_ticks k ON k.automation_id = a.id
+		WHERE a.event_source = 'schedule' AND a.event_key = '' AND a.enabled AND a.scope_type = 'PROJECT'
+	LOOP
+		BEGIN
+			tick := wb.last_tick(rule.schedule, sweep_schedules.now);
+			CONTINUE WHEN tick IS NULL OR tick <= rule.since;
+			-- first the tick, so that two sweeps at once fire it once
+			INSERT INTO wb.schedule_ticks AS k (automation_id, tick_at) VALUES (rule.id, tick)
+			ON CONFLICT (automation_id) DO UPDATE SET tick_at = excluded.tick_at WHERE k.tick_at < excluded.tick_at;
+			IF FOUND THEN
+				PERFORM wb.judge_tick(rule.id, rule.scope_id, tick, wb.project_summary(rule.scope_id, rule.since, tick,
+					ARRAY(SELECT jsonb_array_elements_text(rule.schedule->'metrics'))));
+			END IF;
+		EXCEPTION WHEN data_exception OR undefined_object THEN
+			-- one that was written past the check must not stop the others
+			RAISE WARNING 'schedule of automation "%" cannot be used: %', rule.name, SQLERRM
+			USING ERRCODE = 'data_exception';
+		END;
+	END LOOP;
+	DELETE FROM wb.schedule_ticks k WHERE NOT EXISTS (SELECT FROM wb.automations a WHERE a.id = k.automation_id);
+END $$;
+COMMENT ON FUNCTION wb.sweep_schedules(timestamptz) IS
+'Fires the automations whose time has come since it was looked last, each once, however many times it missed. Part of wb.sweep().';
+
 CREATE FUNCTION wb.sweep(now timestamptz = clock_timestamp()) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
 	PERFORM wb.require_setup();
 	PERFORM wb.sweep_crashes(sweep.now);
 	PERFORM wb.sweep_silences(sweep.now);
+	PERFORM wb.sweep_schedules(sweep.now);
 END $$;
 COMMENT ON FUNCTION wb.sweep(timestamptz) IS
-'Looks for runs that have fallen silent, as of a moment. The worker calls it once a minute, more often with a short '
+'Looks for runs that have fallen silent and for schedules that are due, as of a moment. The worker calls it once a minute, more often with a short '
 'wb_automations.crash_timeout; it may be called by hand where no worker runs.';
-REVOKE EXECUTE ON FUNCTION wb.sweep_crashes(timestamptz), wb.sweep_silences(timestamptz), wb.sweep(timestamptz) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION wb.sweep_crashes(timestamptz), wb.sweep_silences(timestamptz), wb.sweep_schedules(timestamptz),
+	wb.judge_tick(bigint, bigint, timestamptz, jsonb), wb.sweep(timestamptz) FROM PUBLIC;

@@ -40,6 +40,7 @@ typedef enum WbEventType
 	WB_EVENT_RUN_METRIC_ZSCORE,
 	WB_EVENT_RUN_STATE,
 	WB_EVENT_RUN_SILENT,
+	WB_EVENT_SCHEDULE,
 	WB_EVENT_ADD_ARTIFACT_ALIAS
 } WbEventType;
 
@@ -75,6 +76,8 @@ typedef struct WbEvent
 	char	   *run_state;		/* as stored, in lower case */
 	char	   *silent_metric;	/* NULL: the whole run is silent */
 	TimestampTz last_sign_at;	/* of a silent run */
+	TimestampTz tick_at;		/* of a schedule */
+	Jsonb	   *summary;		/* what happened since the tick before */
 	char	   *alias;
 	char	   *collection_name;
 	int			artifact_version;

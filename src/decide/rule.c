@@ -15,7 +15,9 @@
  */
 #include "postgres.h"
 
+#include "datatype/timestamp.h"
 #include "decide/decide.h"
+#include "pgtime.h"
 #include "support/json.h"
 
 #define SILENCE_MAX_SECONDS	(365.0 * 24 * 3600)
@@ -26,6 +28,7 @@ static const char *const event_type_names[] = {
 	[WB_EVENT_RUN_METRIC_ZSCORE] = "RUN_METRIC_ZSCORE",
 	[WB_EVENT_RUN_STATE] = "RUN_STATE",
 	[WB_EVENT_RUN_SILENT] = "RUN_SILENT",
+	[WB_EVENT_SCHEDULE] = "SCHEDULE",
 	[WB_EVENT_ADD_ARTIFACT_ALIAS] = "ADD_ARTIFACT_ALIAS",
 };
 
@@ -54,6 +57,7 @@ static const char *const event_sources[] = {
 	[WB_EVENT_RUN_METRIC_ZSCORE] = "run_metric",
 	[WB_EVENT_RUN_STATE] = "run_state",
 	[WB_EVENT_RUN_SILENT] = "run_silent",
+	[WB_EVENT_SCHEDULE] = "schedule",
 	[WB_EVENT_ADD_ARTIFACT_ALIAS] = "artifact_alias",
 };
 
@@ -171,6 +175,53 @@ parse_silence(WbRule *rule, JsonbContainer *filter, WbProblem *problem)
 	return true;
 }
 
+/* A number of a schedule; 0 where it is missing, -1 where it is not one. */
+static int64
+schedule_number(JsonbContainer *schedule, const char *key, int64 most)
+{
+	int64		number = 0;
+
+	if (wb_json_get(schedule, key) == NULL)
+		return 0;
+	if (!wb_json_get_integer(schedule, key, &number) || number < 0 ||
+		number > most)
+		return -1;
+	return number;
+}
+
+/* Ours: the numbers of wb.on_schedule; what they mean is wb.last_tick's. */
+static bool
+parse_schedule(JsonbContainer *filter, WbProblem *problem)
+{
+	JsonbValue *value = wb_json_get(filter, "schedule_filter");
+	JsonbContainer *schedule;
+	char	   *timezone;
+	int64		months;
+	int64		days;
+	int64		seconds;
+
+	if (value == NULL || value->type != jbvBinary)
+		return complain(problem, pstrdup("event_filter has no schedule_filter"),
+						"Make it with wb.on_schedule(scope, every).");
+	schedule = value->val.binary.data;
+	months = schedule_number(schedule, "months", 120);
+	days = schedule_number(schedule, "days", 3650);
+	seconds = schedule_number(schedule, "seconds", SECS_PER_DAY);
+	if (months < 0 || days < 0 || seconds < 0 ||
+		(months > 0) + (days > 0) + (seconds > 0) != 1 ||
+		(seconds > 0 && seconds < SECS_PER_MINUTE))
+		return complain(problem, pstrdup("interval of a schedule is not possible"),
+						"Give months, or days, or from 1 minute to 24 hours.");
+	if (schedule_number(schedule, "at_seconds", SECS_PER_DAY - 1) < 0)
+		return complain(problem, pstrdup("time of day of a schedule is out of range"), NULL);
+	timezone = wb_json_get_text(schedule, "timezone");
+	if (timezone == NULL || pg_tzset(timezone) == NULL)
+		return complain(problem, psprintf("unknown time zone \"%s\"",
+										  timezone ? timezone : "not a string"),
+						"See pg_timezone_names.");
+	return true;
+}
+
 /* run_filter is a document, or W&B's own form of it: JSON text inside JSON. */
 static bool
 parse_run_filter(WbRule *rule, JsonbContainer *filter, WbProblem *problem)
@@ -206,6 +257,8 @@ parse_filter(WbRule *rule, JsonbContainer *filter, WbProblem *problem)
 		case WB_EVENT_RUN_METRIC_ZSCORE:
 			return parse_run_filter(rule, filter, problem) &&
 				wb_metric_parse(rule, filter, problem);
+		case WB_EVENT_SCHEDULE:
+			return parse_schedule(filter, problem);
 		case WB_EVENT_RUN_SILENT:
 			return parse_run_filter(rule, filter, problem) &&
 				parse_silence(rule, filter, problem);
@@ -239,7 +292,7 @@ wb_rule_parse(const char *event_type, Jsonb *event_filter, WbProblem *problem)
 	}
 	complain(problem, psprintf("unknown event type \"%s\"", event_type),
 			 "Event types are RUN_METRIC, RUN_METRIC_CHANGE, RUN_METRIC_ZSCORE, "
-			 "RUN_STATE, RUN_SILENT and "
+			 "RUN_STATE, RUN_SILENT, SCHEDULE and "
 			 "ADD_ARTIFACT_ALIAS.");
 	return NULL;
 }

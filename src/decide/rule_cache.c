@@ -140,7 +140,7 @@ default_cooldown(WbEventType type)
 {
 	Interval   *cooldown;
 
-	if (type == WB_EVENT_ADD_ARTIFACT_ALIAS)
+	if (type == WB_EVENT_ADD_ARTIFACT_ALIAS || type == WB_EVENT_SCHEDULE)
 		return NULL;
 	cooldown = palloc0(sizeof(Interval));
 	cooldown->time = 24 * USECS_PER_HOUR;

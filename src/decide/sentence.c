@@ -268,6 +268,10 @@ wb_sentence_describe(WbVerdict *verdict)
 			verdict->metric_filter = metric_filter(rule, false);
 			verdict->metric_filter_short = metric_filter(rule, true);
 			break;
+		case WB_EVENT_SCHEDULE:
+			verdict->why = psprintf("it was due at %s",
+									timestamptz_to_str(event->tick_at));
+			break;
 		case WB_EVENT_RUN_SILENT:
 			verdict->why = psprintf("%s%s has been silent since %s",
 									event->silent_metric ?

@@ -116,6 +116,13 @@ wb_snapshot_event(const WbVerdict *verdict)
 			add_run(&out, event, &place);
 			add_metric(&out, verdict);
 			break;
+		case WB_EVENT_SCHEDULE:
+			wb_json_add_text(&out, "tickAt",
+							 timestamptz_to_str(event->tick_at));
+			wb_json_add_raw(&out, "summary",
+							JsonbToCString(NULL, &event->summary->root,
+										   VARSIZE(event->summary)));
+			break;
 		case WB_EVENT_RUN_SILENT:
 			add_run(&out, event, &place);
 			wb_json_add_text(&out, "metricName", event->silent_metric);

@@ -65,8 +65,10 @@ static const struct
 	{"run_path", "runPath"},
 	{"run_status", "newRunState"},
 	{"step", "step"},
+	{"summary", "summary"},
 	{"tag", "tag"},
 	{"threshold", "threshold"},
+	{"tick_at", "tickAt"},
 };
 
 /* Any value as text: strings as they are, the rest as JSON. */

@@ -48,13 +48,13 @@ SELECT pg_temp.steps(wb.is_not_finite('m'), 1, 'NaN', 1e308, 'Infinity', '-Infin
 
 -- a z-score against the last values of the newest other runs that have the metric
 SELECT wb.create_project('rule_two_windows', 'runs') AS project \gset
-INSERT INTO wb.runs (id, project_id) SELECT 94000 + g, :project FROM generate_series(1, 8) g;
+INSERT INTO wb.runs (id, project_id) SELECT 98000 + g, :project FROM generate_series(1, 8) g;
 INSERT INTO wb.run_metrics (run_id, name, step, value)
-SELECT 94000 + g, 'accuracy', s, CASE s WHEN 1 THEN 100 ELSE 0.5 + g * 0.01 END FROM generate_series(1, 5) g, generate_series(1, 2) s;
+SELECT 98000 + g, 'accuracy', s, CASE s WHEN 1 THEN 100 ELSE 0.5 + g * 0.01 END FROM generate_series(1, 5) g, generate_series(1, 2) s;
 SELECT wb.create_automation('unlike the others', wb.on_run_metric(wb.project('rule_two_windows', 'runs'),
 	wb.zscore('accuracy', 5, 2, 'above', 'project_runs')), wb.do_nothing()) \gset
-INSERT INTO wb.run_metrics (run_id, name, step, value) VALUES (94007, 'accuracy', 1, 0.56);
-INSERT INTO wb.run_metrics (run_id, name, step, value) VALUES (94008, 'accuracy', 1, 0.9);
+INSERT INTO wb.run_metrics (run_id, name, step, value) VALUES (98007, 'accuracy', 1, 0.56);
+INSERT INTO wb.run_metrics (run_id, name, step, value) VALUES (98008, 'accuracy', 1, 0.9);
 SELECT run_id, why, event->'metricValues' AS judged FROM wb.executions WHERE project_id = :project;
 
 -- why, and the rule as an expression

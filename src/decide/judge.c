@@ -139,7 +139,9 @@ has_fired(const List *fired, int64 automation_id)
 
 	foreach(cell, fired)
 	{
-		if (((const WbCandidate *) lfirst(cell))->automation->id == automation_id)
+		const WbCandidate *candidate = lfirst(cell);
+
+		if (candidate->automation->id == automation_id)
 			return true;
 	}
 	return false;

@@ -22,6 +22,26 @@ LANGUAGE C AS 'MODULE_PATHNAME', 'wb_sql_capture_alias';
 COMMENT ON FUNCTION wb.capture_alias() IS
 'AFTER ROW trigger of wb.artifact_aliases: judges an alias that was added or moved.';
 
+CREATE FUNCTION wb.capture_artifact() RETURNS trigger
+LANGUAGE C AS 'MODULE_PATHNAME', 'wb_sql_capture_artifact';
+COMMENT ON FUNCTION wb.capture_artifact() IS
+'AFTER ROW trigger of wb.artifacts: judges a version that was committed, and the aliases and tags that it had before.';
+
+CREATE FUNCTION wb.capture_link() RETURNS trigger
+LANGUAGE C AS 'MODULE_PATHNAME', 'wb_sql_capture_link';
+COMMENT ON FUNCTION wb.capture_link() IS
+'AFTER ROW trigger of wb.artifact_links: judges a version that was linked or unlinked.';
+
+CREATE FUNCTION wb.capture_artifact_tag() RETURNS trigger
+LANGUAGE C AS 'MODULE_PATHNAME', 'wb_sql_capture_artifact_tag';
+COMMENT ON FUNCTION wb.capture_artifact_tag() IS
+'AFTER ROW trigger of wb.artifact_tags: judges a tag that was added to a version or removed.';
+
+CREATE FUNCTION wb.capture_collection_tag() RETURNS trigger
+LANGUAGE C AS 'MODULE_PATHNAME', 'wb_sql_capture_collection_tag';
+COMMENT ON FUNCTION wb.capture_collection_tag() IS
+'AFTER ROW trigger of wb.collection_tags: judges a tag that was added to a collection or removed.';
+
 CREATE FUNCTION wb.announce_change() RETURNS trigger
 LANGUAGE C AS 'MODULE_PATHNAME', 'wb_sql_announce_change';
 COMMENT ON FUNCTION wb.announce_change() IS
@@ -40,7 +60,8 @@ COMMENT ON FUNCTION wb.forget_run() IS
 CREATE FUNCTION wb.forget_scope() RETURNS trigger
 LANGUAGE C AS 'MODULE_PATHNAME', 'wb_sql_forget_scope';
 COMMENT ON FUNCTION wb.forget_scope() IS
-'AFTER ROW trigger of wb.projects and wb.collections: deletes the automations of a deleted scope. Argument: the scope type.';
+'AFTER ROW trigger of wb.entities, wb.projects, wb.registries and wb.collections: deletes the automations of a deleted scope. Argument: the scope type.';
 
 REVOKE EXECUTE ON FUNCTION wb.capture_run_metric(), wb.capture_run_state(), wb.capture_alias(),
+	wb.capture_artifact(), wb.capture_link(), wb.capture_artifact_tag(), wb.capture_collection_tag(),
 	wb.announce_change(), wb.check_automation(), wb.forget_run(), wb.forget_scope() FROM PUBLIC;

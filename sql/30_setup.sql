@@ -45,12 +45,40 @@ BEGIN
 	CREATE OR REPLACE TRIGGER wb_capture AFTER INSERT OR UPDATE ON wb.artifact_aliases
 		FOR EACH ROW EXECUTE FUNCTION wb.capture_alias();
 
+	-- triggers of one row fire in the order of their names: an event first, and
+	-- then what wb_latest does to aliases, which are events of their own
+	CREATE OR REPLACE TRIGGER wb_check BEFORE INSERT OR UPDATE ON wb.artifacts
+		FOR EACH ROW EXECUTE FUNCTION wb.check_artifact();
+	CREATE OR REPLACE TRIGGER wb_capture_insert AFTER INSERT ON wb.artifacts
+		FOR EACH ROW WHEN (NEW.state = 'COMMITTED') EXECUTE FUNCTION wb.capture_artifact();
+	CREATE OR REPLACE TRIGGER wb_capture_update AFTER UPDATE ON wb.artifacts
+		FOR EACH ROW WHEN (OLD.state = 'PENDING' AND NEW.state = 'COMMITTED') EXECUTE FUNCTION wb.capture_artifact();
+	CREATE OR REPLACE TRIGGER wb_latest_insert AFTER INSERT ON wb.artifacts
+		FOR EACH ROW WHEN (NEW.state = 'COMMITTED') EXECUTE FUNCTION wb.follow_artifact();
+	CREATE OR REPLACE TRIGGER wb_latest_update AFTER UPDATE ON wb.artifacts
+		FOR EACH ROW WHEN (OLD.state <> NEW.state) EXECUTE FUNCTION wb.follow_artifact();
+	CREATE OR REPLACE TRIGGER wb_check BEFORE INSERT OR UPDATE ON wb.artifact_links
+		FOR EACH ROW EXECUTE FUNCTION wb.check_link();
+	CREATE OR REPLACE TRIGGER wb_capture AFTER INSERT OR DELETE ON wb.artifact_links
+		FOR EACH ROW EXECUTE FUNCTION wb.capture_link();
+	CREATE OR REPLACE TRIGGER wb_latest AFTER INSERT OR DELETE ON wb.artifact_links
+		FOR EACH ROW EXECUTE FUNCTION wb.follow_link();
+	CREATE OR REPLACE TRIGGER wb_capture AFTER INSERT OR UPDATE OR DELETE ON wb.artifact_tags
+		FOR EACH ROW EXECUTE FUNCTION wb.capture_artifact_tag();
+	CREATE OR REPLACE TRIGGER wb_capture AFTER INSERT OR UPDATE OR DELETE ON wb.collection_tags
+		FOR EACH ROW EXECUTE FUNCTION wb.capture_collection_tag();
+
 	CREATE OR REPLACE TRIGGER wb_forget AFTER DELETE ON wb.runs
 		FOR EACH ROW EXECUTE FUNCTION wb.forget_run();
 	CREATE OR REPLACE TRIGGER wb_forget AFTER DELETE ON wb.projects
 		FOR EACH ROW EXECUTE FUNCTION wb.forget_scope('PROJECT');
 	CREATE OR REPLACE TRIGGER wb_forget AFTER DELETE ON wb.collections
 		FOR EACH ROW EXECUTE FUNCTION wb.forget_scope('ARTIFACT_COLLECTION');
+
+	CREATE OR REPLACE TRIGGER wb_forget AFTER DELETE ON wb.registries
+		FOR EACH ROW EXECUTE FUNCTION wb.forget_scope('REGISTRY');
+	CREATE OR REPLACE TRIGGER wb_forget AFTER DELETE ON wb.entities
+		FOR EACH ROW EXECUTE FUNCTION wb.forget_scope('ENTITY');
 
 	CREATE OR REPLACE TRIGGER wb_check BEFORE INSERT OR UPDATE ON wb.automations
 		FOR EACH ROW EXECUTE FUNCTION wb.check_automation();
@@ -76,8 +104,7 @@ BEGIN
 	SELECT e.id AS execution_id, e.triggered_at, e.automation_name, e.event_type, e.state,
 		concat_ws('/', e.event->>'entityName', e.event->>'projectName') AS project,
 		e.event->>'runName' AS run_name,
-		CASE WHEN e.event ? 'artifactCollectionName' THEN
-			concat(e.event->>'artifactCollectionName', ':v', e.event->>'artifactVersionIndex') END AS artifact,
+		nullif(concat_ws(':v', e.event->>'artifactCollectionName', e.event->>'artifactVersionIndex'), '') AS artifact,
 		coalesce(d.attempts, a.attempt, 0)::integer AS attempts,
 		a.status_code,
 		coalesce(e.result #>> '{error,message}', d.last_error) AS error,
@@ -122,6 +149,8 @@ BEGIN
 	PERFORM wb.create_tables();
 	PERFORM wb.attach_triggers();
 	PERFORM wb.create_views();
+	-- an older version looked these rules up by another name
+	UPDATE wb.automations SET event_source = 'add_artifact_alias' WHERE event_source = 'artifact_alias';
 	INSERT INTO wb.installation (id, system_identifier, database_oid, schema_version)
 	SELECT gen_random_uuid(), s.system_identifier, d.oid, 1
 	FROM pg_control_system() s, pg_database d WHERE d.datname = current_database()

@@ -14,27 +14,56 @@ COMMENT ON FUNCTION wb.project(text, text) IS
 'A project as the scope of an automation: all its runs and collections, future ones too. Errors: undefined_object where the '
 'entity or the project does not exist. W&B: scope PROJECT.';
 
+CREATE FUNCTION wb.registry(organization text, name text) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	RETURN jsonb_build_object('scope_type', 'REGISTRY', 'scope_id', wb.registry_id(registry.organization, registry.name));
+END $$;
+COMMENT ON FUNCTION wb.registry(text, text) IS
+'A registry as the scope of an automation: all its collections, future ones too. Errors: undefined_object where the organization or '
+'the registry does not exist. W&B: scope PROJECT, because a registry is a project there.';
+
+CREATE FUNCTION wb.entity(name text) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	found bigint := wb.entity_id(entity.name);
+BEGIN
+	IF EXISTS (SELECT FROM wb.entities e WHERE e.id = found AND e.kind = 'user') THEN
+		RAISE EXCEPTION 'entity "%" is a user', entity.name
+		USING ERRCODE = 'invalid_parameter_value', HINT = 'The scope of an automation can be a team or an organization.';
+	END IF;
+	RETURN jsonb_build_object('scope_type', 'ENTITY', 'scope_id', found);
+END $$;
+COMMENT ON FUNCTION wb.entity(text) IS
+'A team or an organization as the scope of an automation: everything that belongs to it, future things too; to an organization belong '
+'its registries and its teams. Errors: undefined_object where it does not exist, invalid_parameter_value for a user. W&B: scope ENTITY.';
+
 CREATE FUNCTION wb.collection(scope jsonb, name text) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+	home bigint := (collection.scope->>'scope_id')::bigint;
+	kind text := collection.scope->>'scope_type';
 	found bigint;
 BEGIN
 	PERFORM wb.require_setup();
-	IF collection.scope->>'scope_type' IS DISTINCT FROM 'PROJECT' THEN
-		RAISE EXCEPTION 'a collection belongs to a project, not to %', coalesce(collection.scope::text, 'null')
-		USING ERRCODE = 'invalid_parameter_value', HINT = 'Write wb.collection(wb.project(entity, name), collection).';
+	IF kind IS NULL OR kind NOT IN ('PROJECT', 'REGISTRY') THEN
+		RAISE EXCEPTION 'a collection belongs to a project or a registry, not to %', coalesce(collection.scope::text, 'null')
+		USING ERRCODE = 'invalid_parameter_value',
+			HINT = 'Write wb.collection(wb.project(entity, name), collection), or wb.registry(organization, name) within.';
 	END IF;
 	SELECT c.id INTO found FROM wb.collections c
-	WHERE c.project_id = (collection.scope->>'scope_id')::bigint AND c.name = collection.name;
+	WHERE c.name = collection.name AND CASE kind WHEN 'PROJECT' THEN c.project_id ELSE c.registry_id END = home;
 	IF found IS NULL THEN
-		RAISE EXCEPTION 'collection "%" does not exist in project %', collection.name, collection.scope->>'scope_id'
-		USING ERRCODE = 'undefined_object', HINT = 'wb.log_artifact() makes it with its first version.';
+		RAISE EXCEPTION 'collection "%" does not exist in % %', collection.name, lower(kind), home
+		USING ERRCODE = 'undefined_object', HINT = CASE kind
+			WHEN 'PROJECT' THEN 'wb.log_artifact() makes it with its first version.'
+			ELSE 'wb.link_artifact() makes it with its first link.' END;
 	END IF;
 	RETURN jsonb_build_object('scope_type', 'ARTIFACT_COLLECTION', 'scope_id', found);
 END $$;
 COMMENT ON FUNCTION wb.collection(jsonb, text) IS
-'A collection of a project as the scope of an automation. Arguments: the project''s scope, the name. Errors: undefined_object '
-'where it does not exist. W&B: scope ARTIFACT_COLLECTION.';
+'A collection of a project or of a registry as the scope of an automation. Arguments: the scope of either, the name. Errors: '
+'undefined_object where it does not exist. W&B: scope ARTIFACT_COLLECTION.';
 
 --
 -- Metrics
@@ -240,7 +269,7 @@ COMMENT ON FUNCTION wb.where_value(text, text, jsonb) IS
 CREATE FUNCTION wb."where"(field text, cmp text, value text) RETURNS jsonb
 LANGUAGE sql IMMUTABLE RETURN wb.where_value(field, cmp, to_jsonb(value));
 COMMENT ON FUNCTION wb."where"(text, text, text) IS
-'A condition on a field of a run (display_name, username) or of an alias event (alias). cmp: > >= < <= = <>, ~ for a regular '
+'A condition on a field of a run (display_name, username) or of an artifact event (alias, tag). cmp: > >= < <= = <>, ~ for a regular '
 'expression, contains. Errors: invalid_parameter_value for another comparator. W&B: RunEvent.name.matches_regex() and its like.';
 
 CREATE FUNCTION wb."where"(field text, cmp text, value numeric) RETURNS jsonb
@@ -277,7 +306,7 @@ BEGIN
 	IF event.scope->>'scope_type' IS NULL OR event.scope->>'scope_id' IS NULL THEN
 		RAISE EXCEPTION '% is no scope', coalesce(event.scope::text, 'null')
 		USING ERRCODE = 'invalid_parameter_value',
-			HINT = 'Make one with wb.project(entity, name) or wb.collection(scope, name).';
+			HINT = 'Make one with wb.project(), wb.registry(), wb.collection() or wb.entity().';
 	END IF;
 	RETURN event.scope || jsonb_build_object('event_type', event.event_type, 'event_filter', event.event_filter);
 END $$;
@@ -334,13 +363,53 @@ COMMENT ON FUNCTION wb.on_run_silent(jsonb, interval, text, jsonb) IS
 'minute. Arguments: wb.project(); 1 second to 365 days; a metric, absent: any metric or heartbeat counts; conditions on the run, if '
 'any. Errors: invalid_parameter_value. W&B has no word for it.';
 
-CREATE FUNCTION wb.on_add_artifact_alias(scope jsonb, filter jsonb = NULL) RETURNS jsonb
+-- W&B wants filters of artifact events always in this form.
+CREATE FUNCTION wb.artifact_event(scope jsonb, event_type text, filter jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE
-RETURN wb.event(scope, 'ADD_ARTIFACT_ALIAS', jsonb_build_object('$or', jsonb_build_array(jsonb_build_object('$and',
+RETURN wb.event(scope, event_type, jsonb_build_object('$or', jsonb_build_array(jsonb_build_object('$and',
 	CASE WHEN filter IS NULL THEN jsonb_build_array() ELSE jsonb_build_array(filter) END))));
+COMMENT ON FUNCTION wb.artifact_event(jsonb, text, jsonb) IS
+'An event on artifacts for wb.create_automation, from its parts. Errors: invalid_parameter_value where scope is not one.';
+
+CREATE FUNCTION wb.on_create_artifact(scope jsonb, filter jsonb = NULL) RETURNS jsonb
+LANGUAGE sql IMMUTABLE RETURN wb.artifact_event(scope, 'CREATE_ARTIFACT', filter);
+COMMENT ON FUNCTION wb.on_create_artifact(jsonb, jsonb) IS
+'A version is committed in a collection of a project; not in the scope of a registry. Arguments: a scope; conditions on the aliases and tags that it was given, if any. Errors: invalid_parameter_value. W&B: OnCreateArtifact.';
+
+CREATE FUNCTION wb.on_link_artifact(scope jsonb, filter jsonb = NULL) RETURNS jsonb
+LANGUAGE sql IMMUTABLE RETURN wb.artifact_event(scope, 'LINK_MODEL', filter);
+COMMENT ON FUNCTION wb.on_link_artifact(jsonb, jsonb) IS
+'A version is linked to a collection of a registry. Arguments: a scope; conditions on the aliases given with the link and the tags of the version, if any. Errors: invalid_parameter_value. W&B: OnLinkArtifact.';
+
+CREATE FUNCTION wb.on_unlink_artifact(scope jsonb, filter jsonb = NULL) RETURNS jsonb
+LANGUAGE sql IMMUTABLE RETURN wb.artifact_event(scope, 'UNLINK_ARTIFACT', filter);
+COMMENT ON FUNCTION wb.on_unlink_artifact(jsonb, jsonb) IS
+'A version is unlinked from a collection of a registry. Arguments: a scope; conditions on the aliases that it had there and the tags of the version, if any. Errors: invalid_parameter_value. W&B: OnUnlinkArtifact.';
+
+CREATE FUNCTION wb.on_add_artifact_alias(scope jsonb, filter jsonb = NULL) RETURNS jsonb
+LANGUAGE sql IMMUTABLE RETURN wb.artifact_event(scope, 'ADD_ARTIFACT_ALIAS', filter);
 COMMENT ON FUNCTION wb.on_add_artifact_alias(jsonb, jsonb) IS
-'A version in the scope gets an alias. Arguments: wb.project() or wb.collection(); conditions on the alias, if any. Errors: '
-'invalid_parameter_value. W&B: OnAddArtifactAlias.';
+'A version gets an alias in a collection. Arguments: a scope; conditions on the alias, if any. Errors: invalid_parameter_value. W&B: OnAddArtifactAlias.';
+
+CREATE FUNCTION wb.on_add_artifact_tag(scope jsonb, filter jsonb = NULL) RETURNS jsonb
+LANGUAGE sql IMMUTABLE RETURN wb.artifact_event(scope, 'ADD_ARTIFACT_TAG', filter);
+COMMENT ON FUNCTION wb.on_add_artifact_tag(jsonb, jsonb) IS
+'A version gets a tag. Arguments: a scope; conditions on the tag, if any. Errors: invalid_parameter_value. W&B: OnAddArtifactTag.';
+
+CREATE FUNCTION wb.on_remove_artifact_tag(scope jsonb, filter jsonb = NULL) RETURNS jsonb
+LANGUAGE sql IMMUTABLE RETURN wb.artifact_event(scope, 'REMOVE_ARTIFACT_TAG', filter);
+COMMENT ON FUNCTION wb.on_remove_artifact_tag(jsonb, jsonb) IS
+'A version loses a tag. Arguments: a scope; conditions on the tag, if any. Errors: invalid_parameter_value. W&B: OnRemoveArtifactTag.';
+
+CREATE FUNCTION wb.on_add_collection_tag(scope jsonb, filter jsonb = NULL) RETURNS jsonb
+LANGUAGE sql IMMUTABLE RETURN wb.artifact_event(scope, 'ADD_COLLECTION_TAG', filter);
+COMMENT ON FUNCTION wb.on_add_collection_tag(jsonb, jsonb) IS
+'A collection gets a tag. Arguments: a scope; conditions on the tag, if any. Errors: invalid_parameter_value. W&B: OnAddCollectionTag.';
+
+CREATE FUNCTION wb.on_remove_collection_tag(scope jsonb, filter jsonb = NULL) RETURNS jsonb
+LANGUAGE sql IMMUTABLE RETURN wb.artifact_event(scope, 'REMOVE_COLLECTION_TAG', filter);
+COMMENT ON FUNCTION wb.on_remove_collection_tag(jsonb, jsonb) IS
+'A collection loses a tag. Arguments: a scope; conditions on the tag, if any. Errors: invalid_parameter_value. W&B: OnRemoveCollectionTag.';
 
 --
 -- Actions
@@ -424,8 +493,9 @@ BEGIN
 	PERFORM wb.require_setup();
 	SELECT array_agg(t.id) INTO found FROM wb.automations t
 	LEFT JOIN wb.collections c ON t.scope_type = 'ARTIFACT_COLLECTION' AND c.id = t.scope_id
-	JOIN wb.projects p ON p.id = CASE t.scope_type WHEN 'PROJECT' THEN t.scope_id ELSE c.project_id END
-	JOIN wb.entities n ON n.id = p.entity_id
+	LEFT JOIN wb.projects p ON p.id = CASE t.scope_type WHEN 'PROJECT' THEN t.scope_id ELSE c.project_id END
+	LEFT JOIN wb.registries r ON r.id = CASE t.scope_type WHEN 'REGISTRY' THEN t.scope_id ELSE c.registry_id END
+	JOIN wb.entities n ON n.id = CASE t.scope_type WHEN 'ENTITY' THEN t.scope_id ELSE coalesce(p.entity_id, r.entity_id) END
 	WHERE t.name = automation.name AND (automation.entity IS NULL OR n.name = automation.entity);
 	IF found IS NULL THEN
 		RAISE EXCEPTION 'automation "%" does not exist', automation.name USING ERRCODE = 'undefined_object';

@@ -56,17 +56,19 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	rule record;
 BEGIN
-	FOR rule IN SELECT a.id, a.scope_id, f.filter->>'metric' AS metric,
+	FOR rule IN SELECT a.id, a.scope_type, a.scope_id, f.filter->>'metric' AS metric,
 			make_interval(secs => (f.filter->>'silent_for')::double precision) AS silent_for
 		FROM wb.automations a, LATERAL (SELECT a.event_filter->'run_silent_filter' AS filter) f
-		WHERE a.event_source = 'run_silent' AND a.event_key = '' AND a.enabled AND a.scope_type = 'PROJECT'
+		WHERE a.event_source = 'run_silent' AND a.event_key = '' AND a.enabled
 			AND jsonb_typeof(f.filter->'silent_for') = 'number'
 	LOOP
 		PERFORM wb.judge_silence(rule.id, r.id, rule.metric, r.last_sign_at)
 		FROM (SELECT r.id, CASE WHEN rule.metric IS NULL
 				THEN greatest(r.created_at, r.heartbeat_at, wb.last_logged_at(r.id))
 				ELSE greatest(r.created_at, wb.last_logged_at(r.id, rule.metric)) END AS last_sign_at
-			FROM wb.runs r WHERE r.project_id = rule.scope_id AND r.state = 'running'
+			FROM wb.projects p JOIN wb.entities e ON e.id = p.entity_id JOIN wb.runs r ON r.project_id = p.id
+			WHERE CASE rule.scope_type WHEN 'PROJECT' THEN p.id = rule.scope_id
+				ELSE rule.scope_id IN (e.id, e.organization_id) END AND r.state = 'running'
 				AND r.created_at < sweep_silences.now - rule.silent_for) r
 		WHERE r.last_sign_at < sweep_silences.now - rule.silent_for;
 	END LOOP;

@@ -41,13 +41,22 @@ typedef enum WbEventType
 	WB_EVENT_RUN_STATE,
 	WB_EVENT_RUN_SILENT,
 	WB_EVENT_SCHEDULE,
-	WB_EVENT_ADD_ARTIFACT_ALIAS
+	WB_EVENT_CREATE_ARTIFACT,
+	WB_EVENT_LINK_MODEL,
+	WB_EVENT_UNLINK_ARTIFACT,
+	WB_EVENT_ADD_ARTIFACT_ALIAS,
+	WB_EVENT_ADD_ARTIFACT_TAG,
+	WB_EVENT_REMOVE_ARTIFACT_TAG,
+	WB_EVENT_ADD_COLLECTION_TAG,
+	WB_EVENT_REMOVE_COLLECTION_TAG
 } WbEventType;
 
 typedef enum WbScopeType
 {
 	WB_SCOPE_PROJECT,
-	WB_SCOPE_ARTIFACT_COLLECTION
+	WB_SCOPE_ARTIFACT_COLLECTION,
+	WB_SCOPE_REGISTRY,
+	WB_SCOPE_ENTITY
 } WbScopeType;
 
 typedef enum WbActionType
@@ -64,10 +73,11 @@ typedef enum WbActionType
 typedef struct WbEvent
 {
 	WbEventType type;
-	int64		project_id;
+	int64		project_id;		/* WB_NO_ID in a registry */
 	int64		run_id;			/* WB_NO_ID for artifact events */
-	int64		artifact_id;	/* WB_NO_ID for run events */
-	int64		collection_id;
+	int64		registry_id;	/* WB_NO_ID in a project */
+	int64		artifact_id;	/* WB_NO_ID for events of runs, collections */
+	int64		collection_id;	/* where the version is logged or linked */
 	char	   *run_name;		/* the run's id, as in its path */
 	char	   *display_name;
 	char	   *username;		/* who caused it */
@@ -78,9 +88,13 @@ typedef struct WbEvent
 	TimestampTz last_sign_at;	/* of a silent run */
 	TimestampTz tick_at;		/* of a schedule */
 	Jsonb	   *summary;		/* what happened since the tick before */
-	char	   *alias;
+	char	   *alias;			/* the one that was added */
+	List	   *aliases;		/* of char *: given with a version or a link */
+	char	   *tag;			/* the one that was added or removed */
+	List	   *tags;			/* of char *: of a version created or linked */
 	char	   *collection_name;
-	int			artifact_version;
+	char	   *collection_type;
+	int			artifact_version;	/* its number in the collection */
 	Jsonb	   *artifact_metadata;
 } WbEvent;
 
@@ -118,7 +132,9 @@ typedef struct WbVerdict
 	int			value_count;
 } WbVerdict;
 
+extern bool wb_event_is_of_run(WbEventType type);
 extern const char *wb_event_source(WbEventType type);
 extern const char *wb_event_type_name(WbEventType type);
+extern const char *wb_event_type_shown(WbEventType type);
 
 #endif							/* WB_AUTOMATIONS_H */

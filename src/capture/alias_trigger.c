@@ -16,38 +16,8 @@
 #include "capture/capture.h"
 #include "decide/decide.h"
 #include "support/compat.h"
-#include "support/relation.h"
 
 WB_FUNCTION_INFO_V1(wb_sql_capture_alias);
-
-static bool
-read_collection(WbEvent *event)
-{
-	WbScan		scan;
-
-	if (!wb_scan_row_by_id(WB_TABLE_COLLECTIONS, event->collection_id, &scan))
-		return false;
-	event->project_id = wb_scan_id(&scan, "project_id");
-	event->collection_name = wb_scan_text(&scan, "name");
-	wb_scan_end(&scan);
-	return true;
-}
-
-static bool
-read_artifact(WbEvent *event)
-{
-	WbScan		scan;
-	bool		is_null;
-
-	if (!wb_scan_row_by_id(WB_TABLE_ARTIFACTS, event->artifact_id, &scan))
-		return false;
-	event->artifact_version =
-		DatumGetInt32(wb_scan_column(&scan, "version", &is_null));
-	event->artifact_metadata =
-		DatumGetJsonbPCopy(wb_scan_column(&scan, "metadata", &is_null));
-	wb_scan_end(&scan);
-	return true;
-}
 
 /* Does an UPDATE leave the alias where it was? */
 static bool
@@ -77,11 +47,12 @@ wb_sql_capture_alias(PG_FUNCTION_ARGS)
 		return PointerGetDatum(NULL);
 
 	row = wb_trigger_new_row(trigger);
-	event.collection_id = wb_trigger_id(trigger, row, "collection_id");
-	event.artifact_id = wb_trigger_id(trigger, row, "artifact_id");
+	if (!wb_collection_read(wb_trigger_id(trigger, row, "collection_id"),
+							&event) ||
+		!wb_artifact_read(wb_trigger_id(trigger, row, "artifact_id"), &event))
+		return PointerGetDatum(NULL);
 	event.alias = wb_trigger_text(trigger, row, "alias");
 	event.username = wb_trigger_text(trigger, row, "created_by");
-	if (read_collection(&event) && read_artifact(&event))
-		wb_judge_event(&event);
+	wb_judge_event(&event);
 	return PointerGetDatum(NULL);
 }

@@ -17,6 +17,13 @@
 #include "commands/trigger.h"
 #include "wb_automations.h"
 
+/* capture/artifact_row.c */
+extern bool wb_collection_read(int64 collection_id, WbEvent *event);
+extern bool wb_artifact_read(int64 artifact_id, WbEvent *event);
+extern List *wb_artifact_aliases(int64 artifact_id, int64 collection_id);
+extern List *wb_artifact_tags(int64 artifact_id);
+extern List *wb_artifact_faces(WbEvent *event);
+
 /* capture/met_runs.c */
 extern void wb_met_runs_register_callbacks(void);
 extern bool wb_met_runs_add(int64 run_id);
@@ -32,5 +39,10 @@ extern char *wb_trigger_text(const TriggerData *trigger, HeapTuple row,
 							 const char *column);
 extern int64 wb_trigger_id(const TriggerData *trigger, HeapTuple row,
 						   const char *column);
+extern int	wb_trigger_integer(const TriggerData *trigger, HeapTuple row,
+							   const char *column);
+extern List *wb_trigger_texts(const TriggerData *trigger, HeapTuple row,
+							  const char *column);
+extern char *wb_trigger_user(void);
 
 #endif							/* WB_CAPTURE_H */

@@ -113,45 +113,44 @@ refuse(const char *message, const char *hint)
 			 hint ? errhint("%s", hint) : 0));
 }
 
-/* The entity that a scope belongs to; raises where there is no such scope. */
 static int64
-check_scope(const Draft *draft)
+check_scope(const Draft *draft, WbScopeType *type)
 {
-	char	   *type = require_text(draft, "scope_type");
+	char	   *name = require_text(draft, "scope_type");
 	int64		id = DatumGetInt64(require_column(draft, "scope_id"));
-	int64		project_id = id;
-	int64		entity_id;
-	WbScan		scan;
 
-	if (strcmp(type, "ARTIFACT_COLLECTION") == 0)
-	{
-		if (!wb_scan_row_by_id(WB_TABLE_COLLECTIONS, id, &scan))
-			ereport(ERROR,
-					(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
-					 errmsg("collection " INT64_FORMAT " does not exist", id),
-					 errhint("Name a scope with wb.collection(scope, name).")));
-		project_id = wb_scan_id(&scan, "project_id");
-		wb_scan_end(&scan);
-	}
-	else if (strcmp(type, "PROJECT") != 0)
-		refuse(psprintf("unknown scope type \"%s\"", type),
-			   "Scope types are PROJECT and ARTIFACT_COLLECTION.");
+	return wb_scope_check(name, id, type);
+}
 
-	if (!wb_scan_row_by_id(WB_TABLE_PROJECTS, project_id, &scan))
-		ereport(ERROR,
-				(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
-				 errmsg("project " INT64_FORMAT " does not exist", project_id),
-				 errhint("Name a scope with wb.project(entity, name).")));
-	entity_id = wb_scan_id(&scan, "entity_id");
-	wb_scan_end(&scan);
-	return entity_id;
+/* Refuse an event that cannot happen in a scope. */
+static void
+check_combination(WbEventType event_type, WbScopeType scope_type)
+{
+	const char *event = wb_event_type_name(event_type);
+
+	if (wb_event_is_of_run(event_type) &&
+		scope_type == WB_SCOPE_ARTIFACT_COLLECTION)
+		refuse(psprintf("event %s is not possible in the scope of a collection",
+						event),
+			   "Runs belong to projects: use wb.project(entity, name).");
+	if (event_type == WB_EVENT_SCHEDULE && scope_type == WB_SCOPE_ENTITY)
+		refuse("event SCHEDULE is not possible in the scope of a team or an organization",
+			   "It tells what happened in one project: use wb.project(entity, name).");
+	if (wb_event_is_of_run(event_type) && scope_type == WB_SCOPE_REGISTRY)
+		refuse(psprintf("event %s is not possible in the scope of a registry",
+						event),
+			   "Runs belong to projects: use wb.project(entity, name).");
+	if (event_type == WB_EVENT_CREATE_ARTIFACT &&
+		scope_type == WB_SCOPE_REGISTRY)
+		refuse(psprintf("event %s is not possible in the scope of a registry",
+						event),
+			   "Versions are logged in projects and linked to registries: use wb.on_link_artifact(scope).");
 }
 
 /* Parse the rule as it will be parsed to be judged. */
 static WbRule *
-check_event(const Draft *draft)
+check_event(const Draft *draft, WbScopeType scope_type)
 {
-	char	   *scope_type = require_text(draft, "scope_type");
 	char	   *event_type = require_text(draft, "event_type");
 	Jsonb	   *filter = DatumGetJsonbP(require_column(draft, "event_filter"));
 	WbProblem	problem = {0};
@@ -159,15 +158,14 @@ check_event(const Draft *draft)
 
 	if (rule == NULL)
 		refuse(problem.message, problem.hint);
-	if (rule->event_type != WB_EVENT_ADD_ARTIFACT_ALIAS &&
-		strcmp(scope_type, "ARTIFACT_COLLECTION") == 0)
-		refuse(psprintf("event %s is not possible in the scope of a collection",
-						event_type),
-			   "Runs belong to projects: use wb.project(entity, name).");
+	check_combination(rule->event_type, scope_type);
 	return rule;
 }
 
-/* The integration that an action names must exist, and be the team's own. */
+/*
+ * The integration that an action names must exist, and belong to the scope's
+ * entity; to an organization belong those of its teams too.
+ */
 static void
 check_integration(JsonbContainer *config, const char *action_type,
 				  int64 entity_id)
@@ -192,9 +190,9 @@ check_integration(JsonbContainer *config, const char *action_type,
 	if (is_slack != (strcmp(kind, "SLACK") == 0))
 		refuse(psprintf("integration " INT64_FORMAT " is of kind %s, which action %s cannot use",
 						id, kind, action_type), NULL);
-	if (owner != entity_id)
+	if (owner != entity_id && wb_scope_organization(owner) != entity_id)
 		refuse(psprintf("integration " INT64_FORMAT " belongs to another team", id),
-			   "An automation uses the integrations of the team that owns its scope.");
+			   "An automation uses the integrations of the team that owns its scope, or of any team of the organization that does.");
 }
 
 static void
@@ -254,6 +252,10 @@ check_action(const Draft *draft, int64 entity_id)
 		check_notification(input->val.binary.data);
 		return;
 	}
+	if (strcmp(type, "QUEUE_JOB") == 0 ||
+		strcmp(type, "PUSH_NOTIFICATION") == 0)
+		refuse(psprintf("action %s cannot be assigned to automations", type),
+			   "Action types are NOTIFICATION, GENERIC_WEBHOOK and NO_OP.");
 	refuse(psprintf("unknown action type \"%s\"", type),
 		   "Action types are NOTIFICATION, GENERIC_WEBHOOK and NO_OP.");
 }
@@ -303,21 +305,23 @@ check_cooldown(const Draft *draft)
 	}
 }
 
-/* What writers look the rule up by. */
+/* What writers look the rule up by, and the one of W&B's names for it. */
 static HeapTuple
 fill_lookup_columns(const Draft *draft, const WbRule *rule)
 {
-	int			columns[2];
-	Datum		values[2];
-	bool		nulls[2] = {false, false};
+	int			columns[3];
+	Datum		values[3];
+	bool		nulls[3] = {false, false, false};
 
 	columns[0] = wb_relation_attribute(draft->table, "event_source");
 	values[0] = CStringGetTextDatum(wb_event_source(rule->event_type));
 	columns[1] = wb_relation_attribute(draft->table, "event_key");
 	values[1] = CStringGetTextDatum(rule->metric_name ? rule->metric_name : "");
+	columns[2] = wb_relation_attribute(draft->table, "event_type");
+	values[2] = CStringGetTextDatum(wb_event_type_name(rule->event_type));
 	return heap_modify_tuple_by_cols(draft->row,
 									 RelationGetDescr(draft->table),
-									 2, columns, values, nulls);
+									 3, columns, values, nulls);
 }
 
 static HeapTuple
@@ -340,6 +344,9 @@ wb_sql_check_automation(PG_FUNCTION_ARGS)
 	Draft		draft;
 	bool		is_scope_changed;
 	bool		is_event_changed;
+	bool		is_action_changed;
+	WbScopeType scope_type;
+	int64		entity_id;
 
 	if (!CALLED_AS_TRIGGER(fcinfo) ||
 		!TRIGGER_FIRED_BEFORE(trigger->tg_event) ||
@@ -366,11 +373,16 @@ wb_sql_check_automation(PG_FUNCTION_ARGS)
 	is_event_changed = is_scope_changed || is_changed(&draft, "event_type") ||
 		is_changed(&draft, "event_filter") ||
 		is_changed(&draft, "event_source") || is_changed(&draft, "event_key");
-	if (is_scope_changed || is_changed(&draft, "action_type") ||
-		is_changed(&draft, "action_config"))
-		check_action(&draft, check_scope(&draft));
+	is_action_changed = is_scope_changed ||
+		is_changed(&draft, "action_type") ||
+		is_changed(&draft, "action_config");
+	if (is_event_changed || is_action_changed)
+		entity_id = check_scope(&draft, &scope_type);
+	if (is_action_changed)
+		check_action(&draft, entity_id);
 	if (is_event_changed)
-		draft.row = fill_lookup_columns(&draft, check_event(&draft));
+		draft.row = fill_lookup_columns(&draft,
+										check_event(&draft, scope_type));
 	if (draft.old_row != NULL)
 		draft.row = stamp_update(&draft);
 	return PointerGetDatum(draft.row);

@@ -150,6 +150,7 @@ extern void wb_judge_metric(WbCandidate *candidate, const WbEvent *event,
 							const WbSeriesSource *source);
 extern void wb_judge_event(const WbEvent *event);
 extern void wb_judge_one(int64 automation_id, const WbEvent *event);
+extern void wb_judge_faces(List *faces);
 
 /* decide/metric_rule.c */
 extern int	wb_metric_rule_size(const WbRule *rule);
@@ -168,8 +169,16 @@ extern const char *wb_rule_reported_state(const char *run_state);
 
 /* decide/rule_cache.c */
 extern bool wb_rules_watch_metric(const char *name, int length);
+extern bool wb_rules_exist(WbEventType type, const char *key,
+						   WbScopeType scope_type);
 extern List *wb_rules_find(WbEventType type, const char *key,
 						   WbScopeType scope_type, int64 scope_id);
+
+/* decide/scope.c */
+extern int64 wb_scope_check(const char *name, int64 id, WbScopeType *type);
+extern List *wb_scope_find_rules(const WbEvent *event);
+extern const char *wb_scope_name(WbScopeType type);
+extern int64 wb_scope_organization(int64 entity_id);
 
 /* decide/sentence.c */
 extern void wb_sentence_describe(WbVerdict *verdict);

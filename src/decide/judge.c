@@ -36,18 +36,10 @@ fire(const WbAutomation *automation, WbVerdict *verdict)
 List *
 wb_judge_find_candidates(const WbEvent *event)
 {
-	const char *key = event->metric_name ? event->metric_name : "";
-	List	   *in_scope;
+	List	   *in_scope = wb_scope_find_rules(event);
 	List	   *candidates = NIL;
 	ListCell   *cell;
 
-	in_scope = list_copy(wb_rules_find(event->type, key, WB_SCOPE_PROJECT,
-									   event->project_id));
-	if (event->collection_id != WB_NO_ID)
-		in_scope = list_concat(in_scope,
-							   wb_rules_find(event->type, key,
-											 WB_SCOPE_ARTIFACT_COLLECTION,
-											 event->collection_id));
 	foreach(cell, in_scope)
 	{
 		WbAutomation *automation = lfirst(cell);
@@ -140,9 +132,27 @@ concerns_state(const WbRule *rule, const WbEvent *event)
 		(rule->states & wb_rule_state_of(event->run_state)) != 0;
 }
 
-/* Judge an event that is no metric, and fire what it makes fire. */
-void
-wb_judge_event(const WbEvent *event)
+static bool
+has_fired(const List *fired, int64 automation_id)
+{
+	ListCell   *cell;
+
+	foreach(cell, fired)
+	{
+		const WbCandidate *candidate = lfirst(cell);
+
+		if (candidate->automation->id == automation_id)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Judge an event that is no metric.  "fired" has the WbCandidates that fired
+ * on it, and gets more.
+ */
+static void
+judge_face(const WbEvent *event, List **fired)
 {
 	List	   *candidates = wb_judge_find_candidates(event);
 	ListCell   *cell;
@@ -153,9 +163,14 @@ wb_judge_event(const WbEvent *event)
 		const WbAutomation *automation = candidate->automation;
 		WbVerdict	verdict = {.automation = automation,.event = event};
 
+		if (has_fired(*fired, automation->id))
+			continue;
 		if (automation->broken != NULL ||
 			concerns_state(automation->rule, event))
+		{
+			*fired = lappend(*fired, candidate);
 			fire(automation, &verdict);
+		}
 	}
 }
 
@@ -178,4 +193,28 @@ wb_judge_one(int64 automation_id, const WbEvent *event)
 		if (automation->id == automation_id)
 			fire(automation, &verdict);
 	}
+}
+
+/* Judge an event that is no metric, and fire what it makes fire. */
+void
+wb_judge_event(const WbEvent *event)
+{
+	List	   *fired = NIL;
+
+	judge_face(event, &fired);
+}
+
+/*
+ * Judge one event that happened in several collections at once; "faces" has a
+ * WbEvent for each.  An automation fires at most once, on the first that it
+ * matches.
+ */
+void
+wb_judge_faces(List *faces)
+{
+	List	   *fired = NIL;
+	ListCell   *cell;
+
+	foreach(cell, faces)
+		judge_face(lfirst(cell), &fired);
 }

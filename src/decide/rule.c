@@ -22,15 +22,42 @@
 
 #define SILENCE_MAX_SECONDS	(365.0 * 24 * 3600)
 
-static const char *const event_type_names[] = {
-	[WB_EVENT_RUN_METRIC] = "RUN_METRIC",
-	[WB_EVENT_RUN_METRIC_CHANGE] = "RUN_METRIC_CHANGE",
-	[WB_EVENT_RUN_METRIC_ZSCORE] = "RUN_METRIC_ZSCORE",
-	[WB_EVENT_RUN_STATE] = "RUN_STATE",
-	[WB_EVENT_RUN_SILENT] = "RUN_SILENT",
-	[WB_EVENT_SCHEDULE] = "SCHEDULE",
-	[WB_EVENT_ADD_ARTIFACT_ALIAS] = "ADD_ARTIFACT_ALIAS",
+/*
+ * Events by W&B's names for them.  "source" is what rules are looked up by:
+ * events that one kind of row causes.  It is stored in wb.automations, so it
+ * stays what it is.
+ */
+static const struct
+{
+	const char *name;
+	const char *source;
+	bool		is_of_run;
+}			event_types[] =
+
+{
+	[WB_EVENT_RUN_METRIC] = {"RUN_METRIC", "run_metric", true},
+	[WB_EVENT_RUN_METRIC_CHANGE] = {"RUN_METRIC_CHANGE", "run_metric", true},
+	[WB_EVENT_RUN_METRIC_ZSCORE] = {"RUN_METRIC_ZSCORE", "run_metric", true},
+	[WB_EVENT_RUN_STATE] = {"RUN_STATE", "run_state", true},
+	[WB_EVENT_RUN_SILENT] = {"RUN_SILENT", "run_silent", true},
+	[WB_EVENT_SCHEDULE] = {"SCHEDULE", "schedule", true},
+	[WB_EVENT_CREATE_ARTIFACT] = {"CREATE_ARTIFACT", "create_artifact", false},
+	[WB_EVENT_LINK_MODEL] = {"LINK_MODEL", "link_model", false},
+	[WB_EVENT_UNLINK_ARTIFACT] = {"UNLINK_ARTIFACT", "unlink_artifact", false},
+	[WB_EVENT_ADD_ARTIFACT_ALIAS] = {"ADD_ARTIFACT_ALIAS",
+	"add_artifact_alias", false},
+	[WB_EVENT_ADD_ARTIFACT_TAG] = {"ADD_ARTIFACT_TAG", "add_artifact_tag",
+	false},
+	[WB_EVENT_REMOVE_ARTIFACT_TAG] = {"REMOVE_ARTIFACT_TAG",
+	"remove_artifact_tag", false},
+	[WB_EVENT_ADD_COLLECTION_TAG] = {"ADD_COLLECTION_TAG",
+	"add_collection_tag", false},
+	[WB_EVENT_REMOVE_COLLECTION_TAG] = {"REMOVE_COLLECTION_TAG",
+	"remove_collection_tag", false},
 };
+
+/* W&B stores one name of this event and shows the other. */
+#define LINK_SHOWN	"LINK_ARTIFACT"
 
 /* What users see of the states in wb.runs; a crash is seen as a failure. */
 static const struct
@@ -47,32 +74,32 @@ static const struct
 	{"crashed", NULL, WB_STATE_FAILED},
 };
 
-/*
- * What rules are looked up by: events that one kind of row causes.  Stored in
- * wb.automations, so a name stays what it is.
- */
-static const char *const event_sources[] = {
-	[WB_EVENT_RUN_METRIC] = "run_metric",
-	[WB_EVENT_RUN_METRIC_CHANGE] = "run_metric",
-	[WB_EVENT_RUN_METRIC_ZSCORE] = "run_metric",
-	[WB_EVENT_RUN_STATE] = "run_state",
-	[WB_EVENT_RUN_SILENT] = "run_silent",
-	[WB_EVENT_SCHEDULE] = "schedule",
-	[WB_EVENT_ADD_ARTIFACT_ALIAS] = "artifact_alias",
-};
+/* Does an event happen to a run, and not to an artifact? */
+bool
+wb_event_is_of_run(WbEventType type)
+{
+	return event_types[type].is_of_run;
+}
 
-/* See event_sources. */
+/* See event_types. */
 const char *
 wb_event_source(WbEventType type)
 {
-	return event_sources[type];
+	return event_types[type].source;
 }
 
-/* W&B's own word for an event type. */
+/* W&B's own word for an event type, as automations have it. */
 const char *
 wb_event_type_name(WbEventType type)
 {
-	return event_type_names[type];
+	return event_types[type].name;
+}
+
+/* The same as history and messages show it. */
+const char *
+wb_event_type_shown(WbEventType type)
+{
+	return type == WB_EVENT_LINK_MODEL ? LINK_SHOWN : event_types[type].name;
 }
 
 /* The reported state of a run's stored state; 0 where none is reported. */
@@ -265,9 +292,32 @@ parse_filter(WbRule *rule, JsonbContainer *filter, WbProblem *problem)
 		case WB_EVENT_RUN_STATE:
 			return parse_run_filter(rule, filter, problem) &&
 				parse_states(rule, filter, problem);
+		case WB_EVENT_CREATE_ARTIFACT:
+		case WB_EVENT_LINK_MODEL:
+		case WB_EVENT_UNLINK_ARTIFACT:
 		case WB_EVENT_ADD_ARTIFACT_ALIAS:
+		case WB_EVENT_ADD_ARTIFACT_TAG:
+		case WB_EVENT_REMOVE_ARTIFACT_TAG:
+		case WB_EVENT_ADD_COLLECTION_TAG:
+		case WB_EVENT_REMOVE_COLLECTION_TAG:
 			rule->filter = wb_filter_parse(filter, rule->event_type, problem);
 			return rule->filter != NULL;
+	}
+	return false;
+}
+
+static bool
+find_type(const char *name, WbEventType *type)
+{
+	if (strcmp(name, LINK_SHOWN) == 0)
+		name = event_types[WB_EVENT_LINK_MODEL].name;
+	for (size_t i = 0; i < lengthof(event_types); i++)
+	{
+		if (strcmp(event_types[i].name, name) == 0)
+		{
+			*type = (WbEventType) i;
+			return true;
+		}
 	}
 	return false;
 }
@@ -281,18 +331,17 @@ wb_rule_parse(const char *event_type, Jsonb *event_filter, WbProblem *problem)
 {
 	WbRule	   *rule = palloc0(sizeof(WbRule));
 
-	for (size_t i = 0; i < lengthof(event_type_names); i++)
-	{
-		if (strcmp(event_type_names[i], event_type) == 0)
-		{
-			rule->event_type = (WbEventType) i;
-			return parse_filter(rule, &event_filter->root, problem) ?
-				rule : NULL;
-		}
-	}
-	complain(problem, psprintf("unknown event type \"%s\"", event_type),
-			 "Event types are RUN_METRIC, RUN_METRIC_CHANGE, RUN_METRIC_ZSCORE, "
-			 "RUN_STATE, RUN_SILENT, SCHEDULE and "
-			 "ADD_ARTIFACT_ALIAS.");
+	if (find_type(event_type, &rule->event_type))
+		return parse_filter(rule, &event_filter->root, problem) ? rule : NULL;
+	if (strcmp(event_type, "UPDATE_ARTIFACT_ALIAS") == 0)
+		complain(problem, psprintf("event %s cannot be assigned to automations",
+								   event_type),
+				 "Use ADD_ARTIFACT_ALIAS: an alias that moves is added to another version.");
+	else
+		complain(problem, psprintf("unknown event type \"%s\"", event_type),
+				 "Event types are RUN_METRIC, RUN_METRIC_CHANGE, RUN_METRIC_ZSCORE, "
+				 "RUN_STATE, RUN_SILENT, SCHEDULE, CREATE_ARTIFACT, LINK_ARTIFACT, UNLINK_ARTIFACT, "
+				 "ADD_ARTIFACT_ALIAS, ADD_ARTIFACT_TAG, REMOVE_ARTIFACT_TAG, "
+				 "ADD_COLLECTION_TAG and REMOVE_COLLECTION_TAG.");
 	return NULL;
 }

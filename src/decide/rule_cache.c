@@ -36,10 +36,18 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+/* What is asked; the number of index columns that it is about. */
+typedef enum CacheQuestion
+{
+	ANY_AT_ALL = 3,
+	ANY_OF_SCOPE_TYPE = 4,
+	ALL_IN_SCOPE = 5
+} CacheQuestion;
+
 typedef struct CacheKey
 {
 	WbEventType type;
-	bool		is_watch;		/* scope ignored: are there any at all? */
+	CacheQuestion question;
 	WbScopeType scope_type;
 	int64		scope_id;
 	const char *name;			/* metric, or "" */
@@ -61,14 +69,14 @@ hash_key(const CacheKey *key)
 	uint32		hash = hash_bytes((const unsigned char *) key->name,
 								  key->name_length);
 
-	return hash_combine(hash, (uint32) key->type * 8 + key->is_watch * 4 +
-						key->scope_type + (uint32) key->scope_id * 31);
+	return hash_combine(hash, (uint32) key->type * 32 + key->question * 4 +
+						key->scope_type + (uint32) key->scope_id * 1021);
 }
 
 static inline bool
 is_same_key(const CacheKey *a, const CacheKey *b)
 {
-	return a->type == b->type && a->is_watch == b->is_watch &&
+	return a->type == b->type && a->question == b->question &&
 		a->scope_type == b->scope_type && a->scope_id == b->scope_id &&
 		a->name_length == b->name_length &&
 		memcmp(a->name, b->name, a->name_length) == 0;
@@ -86,11 +94,6 @@ is_same_key(const CacheKey *a, const CacheKey *b)
 #define SH_DECLARE
 #define SH_DEFINE
 #include "lib/simplehash.h"
-
-static const char *const scope_names[] = {
-	[WB_SCOPE_PROJECT] = "PROJECT",
-	[WB_SCOPE_ARTIFACT_COLLECTION] = "ARTIFACT_COLLECTION",
-};
 
 static rules_hash *cache = NULL;
 static MemoryContext cache_context = NULL;
@@ -140,7 +143,7 @@ default_cooldown(WbEventType type)
 {
 	Interval   *cooldown;
 
-	if (type == WB_EVENT_ADD_ARTIFACT_ALIAS || type == WB_EVENT_SCHEDULE)
+	if (!wb_event_is_of_run(type) || type == WB_EVENT_SCHEDULE)
 		return NULL;
 	cooldown = palloc0(sizeof(Interval));
 	cooldown->time = 24 * USECS_PER_HOUR;
@@ -253,10 +256,10 @@ begin_scan(WbScan *scan, Relation *table, const CacheKey *key)
 	ScanKeyInit(&keys[2], 3, BTEqualStrategyNumber, F_BOOLEQ,
 				BoolGetDatum(true));
 	ScanKeyInit(&keys[3], 4, BTEqualStrategyNumber, F_TEXTEQ,
-				CStringGetTextDatum(scope_names[key->scope_type]));
+				CStringGetTextDatum(wb_scope_name(key->scope_type)));
 	ScanKeyInit(&keys[4], 5, BTEqualStrategyNumber, F_INT8EQ,
 				Int64GetDatum(key->scope_id));
-	wb_scan_begin(scan, *table, index_oid, keys, key->is_watch ? 3 : 5, NULL,
+	wb_scan_begin(scan, *table, index_oid, keys, key->question, NULL,
 				  ForwardScanDirection);
 	return true;
 }
@@ -274,7 +277,7 @@ load_entry(CacheEntry *entry)
 		while (wb_scan_next(&scan))
 		{
 			entry->is_watched = true;
-			if (entry->key.is_watch)
+			if (entry->key.question != ALL_IN_SCOPE)
 				break;
 			entry->automations =
 				lappend(entry->automations,
@@ -317,8 +320,19 @@ find_entry(CacheKey key)
 bool
 wb_rules_watch_metric(const char *name, int length)
 {
-	CacheKey	key = {.type = WB_EVENT_RUN_METRIC,.is_watch = true,
+	CacheKey	key = {.type = WB_EVENT_RUN_METRIC,.question = ANY_AT_ALL,
 	.name = name,.name_length = length};
+
+	return find_entry(key)->is_watched;
+}
+
+/* Is there an enabled automation on an event in any scope of a type? */
+bool
+wb_rules_exist(WbEventType type, const char *key_name, WbScopeType scope_type)
+{
+	CacheKey	key = {.type = type,.question = ANY_OF_SCOPE_TYPE,
+		.scope_type = scope_type,.name = key_name,
+	.name_length = strlen(key_name)};
 
 	return find_entry(key)->is_watched;
 }
@@ -331,7 +345,8 @@ List *
 wb_rules_find(WbEventType type, const char *key_name, WbScopeType scope_type,
 			  int64 scope_id)
 {
-	CacheKey	key = {.type = type,.scope_type = scope_type,
+	CacheKey	key = {.type = type,.question = ALL_IN_SCOPE,
+		.scope_type = scope_type,
 		.scope_id = scope_id,.name = key_name,
 	.name_length = strlen(key_name)};
 

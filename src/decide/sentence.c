@@ -249,6 +249,38 @@ metric_filter(const WbRule *rule, bool is_short)
 				 number_text(rule->threshold));
 }
 
+/* "model:v3", or "collection model" where the event is about all of it. */
+static char *
+artifact_name(const WbEvent *event)
+{
+	return event->artifact_id == WB_NO_ID ?
+		psprintf("collection %s", event->collection_name) :
+		psprintf("%s:v%d", event->collection_name, event->artifact_version);
+}
+
+static char *
+artifact_why(const WbEvent *event)
+{
+	char	   *name = artifact_name(event);
+
+	switch (event->type)
+	{
+		case WB_EVENT_CREATE_ARTIFACT:
+			return psprintf("version %s was created", name);
+		case WB_EVENT_LINK_MODEL:
+			return psprintf("version %s was linked", name);
+		case WB_EVENT_UNLINK_ARTIFACT:
+			return psprintf("version %s was unlinked", name);
+		case WB_EVENT_ADD_ARTIFACT_ALIAS:
+			return psprintf("alias \"%s\" was added to %s", event->alias, name);
+		case WB_EVENT_ADD_ARTIFACT_TAG:
+		case WB_EVENT_ADD_COLLECTION_TAG:
+			return psprintf("tag \"%s\" was added to %s", event->tag, name);
+		default:
+			return psprintf("tag \"%s\" was removed from %s", event->tag, name);
+	}
+}
+
 /*
  * Fill in the words of a verdict, in the current memory context.  The
  * automation must not be broken.
@@ -286,10 +318,15 @@ wb_sentence_describe(WbVerdict *verdict)
 									event->run_state);
 			verdict->reported_state = wb_rule_reported_state(event->run_state);
 			break;
+		case WB_EVENT_CREATE_ARTIFACT:
+		case WB_EVENT_LINK_MODEL:
+		case WB_EVENT_UNLINK_ARTIFACT:
 		case WB_EVENT_ADD_ARTIFACT_ALIAS:
-			verdict->why = psprintf("alias \"%s\" was added to %s:v%d",
-									event->alias, event->collection_name,
-									event->artifact_version);
+		case WB_EVENT_ADD_ARTIFACT_TAG:
+		case WB_EVENT_REMOVE_ARTIFACT_TAG:
+		case WB_EVENT_ADD_COLLECTION_TAG:
+		case WB_EVENT_REMOVE_COLLECTION_TAG:
+			verdict->why = artifact_why(event);
 			break;
 	}
 }

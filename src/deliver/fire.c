@@ -127,7 +127,7 @@ write_execution(const Firing *firing)
 {
 	const WbAutomation *automation = firing->verdict->automation;
 	const WbEvent *event = firing->verdict->event;
-	const char *event_type = wb_event_type_name(automation->event_type);
+	const char *event_type = wb_event_type_shown(automation->event_type);
 	Datum		values[16];
 	char		nulls[17] = "                ";
 	bool		is_null;
@@ -142,6 +142,7 @@ write_execution(const Firing *firing)
 	values[6] = CStringGetTextDatum(firing->cooldown_key);
 	values[7] = CStringGetTextDatum(event_type);
 	values[8] = Int64GetDatum(event->project_id);
+	nulls[8] = event->project_id == WB_NO_ID ? 'n' : ' ';
 	values[9] = Int64GetDatum(event->run_id);
 	nulls[9] = event->run_id == WB_NO_ID ? 'n' : ' ';
 	values[10] = Int64GetDatum(event->artifact_id);

@@ -31,13 +31,17 @@ typedef struct Place
 } Place;
 
 static Place
-read_place(int64 project_id)
+read_place(const WbEvent *event)
 {
 	Place		place = {NULL, NULL};
+	bool		is_registry = event->registry_id != WB_NO_ID;
 	WbScan		scan;
 	int64		entity_id;
 
-	if (!wb_scan_row_by_id(WB_TABLE_PROJECTS, project_id, &scan))
+	if (!wb_scan_row_by_id(is_registry ? WB_TABLE_REGISTRIES :
+						   WB_TABLE_PROJECTS,
+						   is_registry ? event->registry_id :
+						   event->project_id, &scan))
 		return place;
 	place.project = wb_scan_text(&scan, "name");
 	entity_id = wb_scan_id(&scan, "entity_id");
@@ -78,20 +82,32 @@ add_metric(StringInfo out, const WbVerdict *verdict)
 }
 
 static void
-add_artifact(StringInfo out, const WbEvent *event, const Place *place)
+add_version(StringInfo out, const WbEvent *event, const Place *place)
 {
-	wb_json_add_text(out, "alias", event->alias);
-	wb_json_add_text(out, "artifactCollectionName", event->collection_name);
+	char	   *number = psprintf("v%d", event->artifact_version);
+
 	wb_json_add_integer(out, "artifactVersionIndex", event->artifact_version);
 	wb_json_add_integer(out, "artifactId", event->artifact_id);
 	if (place->entity != NULL)
 		wb_json_add_text(out, "artifactVersionString",
 						 psprintf("%s/%s/%s:%s", place->entity, place->project,
-								  event->collection_name, event->alias));
+								  event->collection_name,
+								  event->alias ? event->alias : number));
 	if (event->artifact_metadata != NULL)
 		wb_json_add_raw(out, "artifactMetadata",
 						JsonbToCString(NULL, &event->artifact_metadata->root,
 									   VARSIZE(event->artifact_metadata)));
+}
+
+static void
+add_artifact(StringInfo out, const WbEvent *event, const Place *place)
+{
+	wb_json_add_text(out, "alias", event->alias);
+	wb_json_add_text(out, "tag", event->tag);
+	wb_json_add_text(out, "artifactCollectionName", event->collection_name);
+	wb_json_add_text(out, "artifactCollectionType", event->collection_type);
+	if (event->artifact_id != WB_NO_ID)
+		add_version(out, event, place);
 }
 
 /* The event of a verdict, as a document in the current memory context. */
@@ -99,12 +115,12 @@ Jsonb *
 wb_snapshot_event(const WbVerdict *verdict)
 {
 	const WbEvent *event = verdict->event;
-	Place		place = read_place(event->project_id);
+	Place		place = read_place(event);
 	StringInfoData out;
 
 	wb_json_begin(&out);
 	wb_json_add_text(&out, "eventType",
-					 wb_event_type_name(verdict->automation->event_type));
+					 wb_event_type_shown(verdict->automation->event_type));
 	wb_json_add_text(&out, "eventAuthor", event->username);
 	wb_json_add_text(&out, "entityName", place.entity);
 	wb_json_add_text(&out, "projectName", place.project);
@@ -134,7 +150,14 @@ wb_snapshot_event(const WbVerdict *verdict)
 			wb_json_add_text(&out, "newRunState", verdict->reported_state);
 			wb_json_add_text(&out, "reportedState", event->run_state);
 			break;
+		case WB_EVENT_CREATE_ARTIFACT:
+		case WB_EVENT_LINK_MODEL:
+		case WB_EVENT_UNLINK_ARTIFACT:
 		case WB_EVENT_ADD_ARTIFACT_ALIAS:
+		case WB_EVENT_ADD_ARTIFACT_TAG:
+		case WB_EVENT_REMOVE_ARTIFACT_TAG:
+		case WB_EVENT_ADD_COLLECTION_TAG:
+		case WB_EVENT_REMOVE_COLLECTION_TAG:
 			add_artifact(&out, event, &place);
 			break;
 	}

@@ -40,6 +40,9 @@
 WB_FUNCTION_INFO_V1(wb_sql_require_setup);
 
 static const char *const table_names[WB_TABLE_COUNT] = {
+	[WB_TABLE_ARTIFACT_ALIASES] = "artifact_aliases",
+	[WB_TABLE_ARTIFACT_LINKS] = "artifact_links",
+	[WB_TABLE_ARTIFACT_TAGS] = "artifact_tags",
 	[WB_TABLE_ARTIFACTS] = "artifacts",
 	[WB_TABLE_AUTOMATIONS] = "automations",
 	[WB_TABLE_COLLECTIONS] = "collections",
@@ -48,6 +51,7 @@ static const char *const table_names[WB_TABLE_COUNT] = {
 	[WB_TABLE_INSTALLATION] = "installation",
 	[WB_TABLE_INTEGRATIONS] = "integrations",
 	[WB_TABLE_PROJECTS] = "projects",
+	[WB_TABLE_REGISTRIES] = "registries",
 	[WB_TABLE_RUNS] = "runs",
 };
 
@@ -311,23 +315,42 @@ wb_scan_end(WbScan *scan)
 }
 
 /*
- * Find the row with this id in one of our tables.  True: the row is in the
- * scan, which the caller ends.  False: there is none, and nothing to end.
+ * Start a scan of the rows of one of our tables that have this id in a column.
+ * False: there is no such table or index, and nothing to end.
  */
 bool
-wb_scan_row_by_id(WbTable table, int64 id, WbScan *scan)
+wb_scan_begin_by_id(WbTable table, const char *column, int64 id, WbScan *scan)
 {
 	Oid			oid = wb_relation_oid(table);
+	Oid			index_oid;
 	Relation	relation;
 	ScanKeyData key;
 
 	if (!OidIsValid(oid))
 		return false;
 	relation = table_open(oid, AccessShareLock);
+	index_oid = wb_relation_index(relation, column, NULL, NULL);
+	if (!OidIsValid(index_oid))
+	{
+		table_close(relation, AccessShareLock);
+		return false;
+	}
 	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(id));
-	wb_scan_begin(scan, relation, wb_relation_index(relation, "id", NULL, NULL),
-				  &key, 1, NULL, ForwardScanDirection);
+	wb_scan_begin(scan, relation, index_oid, &key, 1, NULL,
+				  ForwardScanDirection);
 	scan->owns_table = true;
+	return true;
+}
+
+/*
+ * Find the row with this id in one of our tables.  True: the row is in the
+ * scan, which the caller ends.  False: there is none, and nothing to end.
+ */
+bool
+wb_scan_row_by_id(WbTable table, int64 id, WbScan *scan)
+{
+	if (!wb_scan_begin_by_id(table, "id", id, scan))
+		return false;
 	if (wb_scan_next(scan))
 		return true;
 	wb_scan_end(scan);

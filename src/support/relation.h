@@ -24,6 +24,9 @@
 
 typedef enum WbTable
 {
+	WB_TABLE_ARTIFACT_ALIASES,
+	WB_TABLE_ARTIFACT_LINKS,
+	WB_TABLE_ARTIFACT_TAGS,
 	WB_TABLE_ARTIFACTS,
 	WB_TABLE_AUTOMATIONS,
 	WB_TABLE_COLLECTIONS,
@@ -32,6 +35,7 @@ typedef enum WbTable
 	WB_TABLE_INSTALLATION,
 	WB_TABLE_INTEGRATIONS,
 	WB_TABLE_PROJECTS,
+	WB_TABLE_REGISTRIES,
 	WB_TABLE_RUNS,
 	WB_TABLE_COUNT
 } WbTable;
@@ -76,6 +80,8 @@ extern void wb_scan_begin(WbScan *scan, Relation table, Oid index_oid,
 						  ScanDirection direction);
 extern bool wb_scan_next(WbScan *scan);
 extern void wb_scan_end(WbScan *scan);
+extern bool wb_scan_begin_by_id(WbTable table, const char *column, int64 id,
+								WbScan *scan);
 extern bool wb_scan_row_by_id(WbTable table, int64 id, WbScan *scan);
 extern Datum wb_scan_column(WbScan *scan, const char *column, bool *is_null);
 extern char *wb_scan_text(WbScan *scan, const char *column);

@@ -50,7 +50,7 @@ SELECT pg_temp.automation($$wb.on_run_metric('{}', wb.is_nan('loss'))$$);
 SELECT pg_temp.automation($$wb.on_run_metric(NULL, wb.is_nan('loss'))$$);
 SELECT pg_temp.automation($$wb.on_run_metric('{"scope_type": "PROJECT", "scope_id": -1}', wb.is_nan('loss'))$$);
 SELECT pg_temp.automation($$wb.on_add_artifact_alias('{"scope_type": "ARTIFACT_COLLECTION", "scope_id": -1}')$$);
-SELECT pg_temp.automation($$wb.on_run_metric('{"scope_type": "ENTITY", "scope_id": 93000}', wb.is_nan('loss'))$$);
+SELECT pg_temp.automation($$wb.on_run_metric('{"scope_type": "TEAM", "scope_id": 93000}', wb.is_nan('loss'))$$);
 
 -- a run event has no meaning in a collection
 SELECT pg_temp.automation($$wb.on_run_metric(wb.collection(wb.project('errors', 'p'), 'model'), wb.is_nan('loss'))$$);

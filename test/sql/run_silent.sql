@@ -65,6 +65,11 @@ SELECT wb.sweep(clock_timestamp() + interval '57 minutes') \gset
 SELECT wb.sweep(clock_timestamp() + interval '58 minutes') \gset
 SELECT automation_name, run_id, count(*) FROM wb.executions WHERE project_id = :project GROUP BY 1, 2 ORDER BY 1, 2;
 
+-- a whole team's runs
+SELECT wb.create_automation('team', wb.on_run_silent(wb.entity('run_silent'), '1 hour', run_filter => wb."where"('display_name', '=', 'bert-1')), wb.do_nothing()) AS team \gset
+SELECT wb.sweep(clock_timestamp() + interval '90 minutes') \gset
+SELECT run_id FROM wb.executions WHERE automation_id = :team;
+
 -- what cannot be
 \set VERBOSITY terse
 SELECT wb.create_automation('x', wb.on_run_silent(wb.project('run_silent', 'events'), '0'), wb.do_nothing());

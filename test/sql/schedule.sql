@@ -73,3 +73,4 @@ SELECT wb.create_automation('x', wb.on_schedule(wb.project('schedule', 'p'), '1 
 SELECT wb.create_automation('x', wb.on_schedule(wb.project('schedule', 'p'), '30 seconds'), wb.do_nothing());
 SELECT wb.create_automation('x', wb.on_schedule(wb.project('schedule', 'p'), '-1 day'), wb.do_nothing());
 SELECT wb.create_automation('x', wb.on_schedule(wb.project('schedule', 'p'), '1 day', timezone => 'Europe/Atlantis'), wb.do_nothing());
+SELECT wb.create_automation('x', wb.on_schedule(wb.entity('schedule'), '1 day'), wb.do_nothing());

@@ -24,6 +24,8 @@
 #ifndef WB_AUTOMATIONS_H
 #define WB_AUTOMATIONS_H
 
+#include "access/htup.h"
+#include "access/tupdesc.h"
 #include "datatype/timestamp.h"
 #include "nodes/pg_list.h"
 #include "utils/jsonb.h"
@@ -72,8 +74,16 @@ typedef struct WbEvent
 	char	   *metric_name;
 	int64		step;
 	char	   *run_state;		/* as stored, in lower case */
+	HeapTuple	run_row;		/* the run, as far as a filter asked for it */
+	TupleDesc	run_row_type;
+	Jsonb	   *config;			/* of run_row, as is the next */
+	Jsonb	   *summary;
 	char	   *alias;
+	List	   *aliases;		/* of char *, where it is about several */
+	char	   *tag;
+	List	   *tags;			/* of char *, as aliases */
 	char	   *collection_name;
+	char	   *collection_type;
 	int			artifact_version;
 	Jsonb	   *artifact_metadata;
 } WbEvent;

@@ -29,6 +29,7 @@ read_collection(WbEvent *event)
 		return false;
 	event->project_id = wb_scan_id(&scan, "project_id");
 	event->collection_name = wb_scan_text(&scan, "name");
+	event->collection_type = wb_scan_text(&scan, "type");
 	wb_scan_end(&scan);
 	return true;
 }

@@ -3,8 +3,8 @@
  * filter.h
  *		A filter as a tree, between its parser and its evaluation.
  *
- * Private to filter.c, filter_field.c, filter_parse.c, pattern.c and
- * pattern_translate.c.
+ * Private to filter.c, filter_field.c, filter_parse.c and the files of
+ * patterns.
  *
  * IDENTIFICATION
  *		src/decide/filter.h

@@ -248,10 +248,10 @@ read_run_column(WbEvent *event, const char *column, Datum *value)
 static bool
 use_run_text(WbFilterValue *value, WbEvent *event, const char *column)
 {
-	Datum		text;
+	Datum		stored;
 
-	return read_run_column(event, column, &text) &&
-		use_text(value, TextDatumGetCString(text));
+	return read_run_column(event, column, &stored) &&
+		use_text(value, TextDatumGetCString(stored));
 }
 
 static bool

@@ -250,6 +250,7 @@ DECLARE
 		WHEN '~' THEN '$regex' WHEN 'in' THEN '$in' WHEN 'not in' THEN '$nin' WHEN 'contains' THEN '$contains'
 		WHEN 'exists' THEN '$exists' WHEN '$regex' THEN '$regex' WHEN '$in' THEN '$in' WHEN '$nin' THEN '$nin'
 		WHEN '$contains' THEN '$contains' WHEN '$exists' THEN '$exists'
+		WHEN 'size' THEN '$size' WHEN 'all' THEN '$all' WHEN '$size' THEN '$size' WHEN '$all' THEN '$all'
 		END;
 BEGIN
 	IF word IS NULL THEN
@@ -258,7 +259,7 @@ BEGIN
 		EXCEPTION WHEN invalid_parameter_value THEN
 			RAISE EXCEPTION 'unknown comparator "%"', where_value.cmp
 			USING ERRCODE = 'invalid_parameter_value',
-				HINT = 'Comparators are > >= < <= = <> ~ in, not in, contains, exists, or W&B''s words such as $gt and $regex.';
+				HINT = 'Comparators are > >= < <= = <> ~ in, not in, contains, exists, size, all, or W&B''s words such as $gt and $regex.';
 		END;
 	END IF;
 	RETURN jsonb_build_object(where_value.field, jsonb_build_object(word, where_value.value));
@@ -269,12 +270,13 @@ COMMENT ON FUNCTION wb.where_value(text, text, jsonb) IS
 CREATE FUNCTION wb."where"(field text, cmp text, value text) RETURNS jsonb
 LANGUAGE sql IMMUTABLE RETURN wb.where_value(field, cmp, to_jsonb(value));
 COMMENT ON FUNCTION wb."where"(text, text, text) IS
-'A condition on a field of a run (display_name, username) or of an artifact event (alias, tag). cmp: > >= < <= = <>, ~ for a regular '
+'A condition on a field of a run (name, display_name, username, state, tags, job_type, group_name, duration in seconds, config.*, '
+'summary.*) or of an artifact (alias, tag, artifact_collection_name, artifact_type, metadata.*). cmp: > >= < <= = <>, ~ for a regular '
 'expression, contains. Errors: invalid_parameter_value for another comparator. W&B: RunEvent.name.matches_regex() and its like.';
 
 CREATE FUNCTION wb."where"(field text, cmp text, value numeric) RETURNS jsonb
 LANGUAGE sql IMMUTABLE RETURN wb.where_value(field, cmp, to_jsonb(value));
-COMMENT ON FUNCTION wb."where"(text, text, numeric) IS 'As wb.where(field, cmp, text), for a number.';
+COMMENT ON FUNCTION wb."where"(text, text, numeric) IS 'As wb.where(field, cmp, text), for a number; cmp size asks how many values a list has.';
 
 CREATE FUNCTION wb."where"(field text, cmp text, value boolean) RETURNS jsonb
 LANGUAGE sql IMMUTABLE RETURN wb.where_value(field, cmp, to_jsonb(value));
@@ -283,7 +285,7 @@ COMMENT ON FUNCTION wb."where"(text, text, boolean) IS
 
 CREATE FUNCTION wb."where"(field text, cmp text, value text[]) RETURNS jsonb
 LANGUAGE sql IMMUTABLE RETURN wb.where_value(field, cmp, to_jsonb(value));
-COMMENT ON FUNCTION wb."where"(text, text, text[]) IS 'As wb.where(field, cmp, text), for a list with in or not in.';
+COMMENT ON FUNCTION wb."where"(text, text, text[]) IS 'As wb.where(field, cmp, text), for a list, with in, not in or all; = and <> take it as the whole value.';
 
 CREATE FUNCTION wb.all_of(VARIADIC conditions jsonb[]) RETURNS jsonb
 LANGUAGE sql IMMUTABLE RETURN jsonb_build_object('$and', to_jsonb(conditions));

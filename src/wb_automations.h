@@ -24,6 +24,8 @@
 #ifndef WB_AUTOMATIONS_H
 #define WB_AUTOMATIONS_H
 
+#include "access/htup.h"
+#include "access/tupdesc.h"
 #include "datatype/timestamp.h"
 #include "nodes/pg_list.h"
 #include "utils/jsonb.h"
@@ -87,7 +89,11 @@ typedef struct WbEvent
 	char	   *silent_metric;	/* NULL: the whole run is silent */
 	TimestampTz last_sign_at;	/* of a silent run */
 	TimestampTz tick_at;		/* of a schedule */
-	Jsonb	   *summary;		/* what happened since the tick before */
+	Jsonb	   *tick_summary;	/* what happened since the tick before */
+	HeapTuple	run_row;		/* the run, as far as a filter asked for it */
+	TupleDesc	run_row_type;
+	Jsonb	   *config;			/* of run_row, as is the next */
+	Jsonb	   *summary;
 	char	   *alias;			/* the one that was added */
 	List	   *aliases;		/* of char *: given with a version or a link */
 	char	   *tag;			/* the one that was added or removed */

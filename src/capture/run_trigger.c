@@ -17,6 +17,7 @@
 #include "capture/capture.h"
 #include "decide/decide.h"
 #include "support/compat.h"
+#include "utils/rel.h"
 
 WB_FUNCTION_INFO_V1(wb_sql_capture_run_state);
 
@@ -39,6 +40,8 @@ wb_sql_capture_run_state(PG_FUNCTION_ARGS)
 	event.display_name = wb_trigger_text(trigger, row, "display_name");
 	event.username = wb_trigger_text(trigger, row, "username");
 	event.run_state = wb_trigger_text(trigger, row, "state");
+	event.run_row = row;
+	event.run_row_type = RelationGetDescr(trigger->tg_relation);
 	wb_judge_event(&event);
 	return PointerGetDatum(NULL);
 }

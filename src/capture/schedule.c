@@ -32,7 +32,7 @@ wb_sql_judge_tick(PG_FUNCTION_ARGS)
 
 	event.project_id = PG_GETARG_INT64(1);
 	event.tick_at = PG_GETARG_TIMESTAMPTZ(2);
-	event.summary = PG_GETARG_JSONB_P(3);
+	event.tick_summary = PG_GETARG_JSONB_P(3);
 	wb_judge_one(PG_GETARG_INT64(0), &event);
 	PG_RETURN_VOID();
 }

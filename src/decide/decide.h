@@ -141,7 +141,7 @@ extern void wb_baseline_read(WbCandidate *candidate, const WbEvent *event,
 /* decide/filter_parse.c, decide/filter.c */
 extern WbFilter *wb_filter_parse(JsonbContainer *document, WbEventType type,
 								 WbProblem *problem);
-extern bool wb_filter_matches(const WbFilter *filter, const WbEvent *event);
+extern bool wb_filter_matches(const WbFilter *filter, WbEvent *event);
 
 /* decide/judge.c */
 extern List *wb_judge_find_candidates(const WbEvent *event);

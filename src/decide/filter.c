@@ -3,9 +3,10 @@
  * filter.c
  *		Does an event match a filter?
  *
- * A missing field equals nothing: the positive operators are false of it and
- * the negative ones true.  Types are strict, so the number 1 never equals the
- * string "1".  Strings are ordered by their bytes.
+ * A positive operator is true of an array where it is true of one element, and
+ * of a missing field never.  A negative operator is its positive one, negated:
+ * whoever adds an operator keeps to that.  Types are strict, so the number 1
+ * never equals the string "1".  Strings are ordered by their bytes.
  *
  * Evaluation raises nothing but a cancelled query.
  *
@@ -17,42 +18,8 @@
 #include "postgres.h"
 
 #include "decide/filter.h"
-#include "mb/pg_wchar.h"
 #include "utils/fmgrprotos.h"
 #include "utils/numeric.h"
-
-/* Longest value that a pattern is tried on; the rest is not looked at. */
-#define SUBJECT_MAX		4096
-
-static char *
-field_text(const WbEvent *event, WbFilterField field)
-{
-	switch (field)
-	{
-		case WB_FIELD_ALIAS:
-			return event->alias;
-		case WB_FIELD_DISPLAY_NAME:
-			/* a run without a display name is shown under its id */
-			return event->display_name ? event->display_name : event->run_name;
-		case WB_FIELD_USERNAME:
-			return event->username;
-	}
-	return NULL;
-}
-
-/* The field's value; false where the event does not have it. */
-static bool
-read_field(const WbEvent *event, WbFilterField field, JsonbValue *value)
-{
-	char	   *text = field_text(event, field);
-
-	if (text == NULL)
-		return false;
-	value->type = jbvString;
-	value->val.string.val = text;
-	value->val.string.len = strlen(text);
-	return true;
-}
 
 static int
 compare_numbers(const JsonbValue *a, const JsonbValue *b)
@@ -108,7 +75,7 @@ compare(const JsonbValue *a, const JsonbValue *b, int *order)
 }
 
 static bool
-is_in_list(const JsonbValue *value, List *list)
+is_in_list(const JsonbValue *value, const List *list)
 {
 	ListCell   *cell;
 
@@ -118,20 +85,6 @@ is_in_list(const JsonbValue *value, List *list)
 			return true;
 	}
 	return false;
-}
-
-static bool
-matches_pattern(const JsonbValue *value, regex_t *regex)
-{
-	pg_wchar	subject[SUBJECT_MAX + 1];
-	const char *text = value->val.string.val;
-	int			length;
-	int			wide_length;
-
-	length = pg_mbcliplen(text, value->val.string.len, SUBJECT_MAX);
-	wide_length = pg_mb2wchar_with_len(text, subject, length);
-	return pg_regexec(regex, subject, wide_length, 0, NULL, 0, NULL, 0) ==
-		REG_OKAY;
 }
 
 static bool
@@ -148,62 +101,112 @@ contains(const JsonbValue *value, const JsonbValue *part)
 	return false;
 }
 
-/* Does a value that exists satisfy one operator? */
+/* Does one element, or a scalar, satisfy a positive operator? */
 static bool
-satisfies(const WbFilter *filter, const JsonbValue *value)
+element_satisfies(const WbFilter *filter, const JsonbValue *element)
 {
-	const JsonbValue *operand =
-	filter->operands ? linitial(filter->operands) : NULL;
+	const JsonbValue *operand;
 	int			order;
 
+	if (filter->op == WB_FILTER_IN || filter->op == WB_FILTER_NIN)
+		return is_in_list(element, filter->operands);
+
+	operand = linitial(filter->operands);
 	switch (filter->op)
 	{
 		case WB_FILTER_EQ:
-			return is_equal(value, operand);
 		case WB_FILTER_NE:
-			return !is_equal(value, operand);
+			return is_equal(element, operand);
 		case WB_FILTER_GT:
-			return compare(value, operand, &order) && order > 0;
+			return compare(element, operand, &order) && order > 0;
 		case WB_FILTER_GTE:
-			return compare(value, operand, &order) && order >= 0;
+			return compare(element, operand, &order) && order >= 0;
 		case WB_FILTER_LT:
-			return compare(value, operand, &order) && order < 0;
+			return compare(element, operand, &order) && order < 0;
 		case WB_FILTER_LTE:
-			return compare(value, operand, &order) && order <= 0;
-		case WB_FILTER_IN:
-			return is_in_list(value, filter->operands);
-		case WB_FILTER_NIN:
-			return !is_in_list(value, filter->operands);
-		case WB_FILTER_EXISTS:
-			return operand->val.boolean;
+			return compare(element, operand, &order) && order <= 0;
 		case WB_FILTER_REGEX:
-			return value->type == jbvString &&
-				matches_pattern(value, filter->regex);
+			return element->type == jbvString &&
+				wb_pattern_matches(filter->regex, element->val.string.val,
+								   element->val.string.len);
 		case WB_FILTER_CONTAINS:
-			return value->type == jbvString && contains(value, operand);
+			return element->type == jbvString && contains(element, operand);
 		default:
 			return false;
 	}
 }
 
-/* What an operator says of a field that the event does not have. */
 static bool
-satisfied_by_missing(const WbFilter *filter)
+any_element_satisfies(const WbFilter *filter, const WbFilterValue *value)
 {
+	for (int i = 0; i < value->count; i++)
+	{
+		if (element_satisfies(filter, &value->elements[i]))
+			return true;
+	}
+	return false;
+}
+
+/* Is the field an array of just these values, in this order? */
+static bool
+equals_list(const WbFilterValue *value, const List *list)
+{
+	if (!value->is_array || value->count != list_length(list))
+		return false;
+	for (int i = 0; i < value->count; i++)
+	{
+		if (!is_equal(&value->elements[i], list_nth(list, i)))
+			return false;
+	}
+	return true;
+}
+
+/* Does the field have every value of a list?  An empty list asks nothing. */
+static bool
+has_all(const WbFilterValue *value, const List *list)
+{
+	ListCell   *cell;
+
+	foreach(cell, list)
+	{
+		bool		is_found = false;
+
+		for (int i = 0; i < value->count && !is_found; i++)
+			is_found = is_equal(&value->elements[i], lfirst(cell));
+		if (!is_found)
+			return false;
+	}
+	return list != NIL;
+}
+
+/* Is the operator true of a field, seen as the positive one that it is? */
+static bool
+holds(const WbFilter *filter, WbEvent *event)
+{
+	WbFilterValue value;
+
+	if (!wb_filter_field_read(event, &filter->target, &value))
+		return false;
 	switch (filter->op)
 	{
-		case WB_FILTER_NE:
-		case WB_FILTER_NIN:
-			return true;
 		case WB_FILTER_EXISTS:
-			return !((JsonbValue *) linitial(filter->operands))->val.boolean;
+			return true;
+		case WB_FILTER_SIZE:
+			return value.is_array && value.count == filter->size;
+		case WB_FILTER_ALL:
+			return has_all(&value, filter->operands);
+		case WB_FILTER_EQ:
+		case WB_FILTER_NE:
+			if (filter->is_list)
+				return equals_list(&value, filter->operands);
+			return any_element_satisfies(filter, &value);
 		default:
-			return false;
+			return any_element_satisfies(filter, &value);
 	}
 }
 
 static bool
-any_child_matches(const WbFilter *filter, const WbEvent *event)
+any_child_matches(const WbFilter *filter, WbEvent *event)
 {
 	ListCell   *cell;
 
@@ -216,7 +219,7 @@ any_child_matches(const WbFilter *filter, const WbEvent *event)
 }
 
 static bool
-every_child_matches(const WbFilter *filter, const WbEvent *event)
+every_child_matches(const WbFilter *filter, WbEvent *event)
 {
 	ListCell   *cell;
 
@@ -228,12 +231,14 @@ every_child_matches(const WbFilter *filter, const WbEvent *event)
 	return true;
 }
 
-/* Does the event match?  A NULL filter matches everything. */
+/*
+ * Does the event match?  A NULL filter matches everything.  What the filter
+ * asks of a run beyond its names is read into the event, in the current
+ * memory context, for the filters that come after.
+ */
 bool
-wb_filter_matches(const WbFilter *filter, const WbEvent *event)
+wb_filter_matches(const WbFilter *filter, WbEvent *event)
 {
-	JsonbValue	value;
-
 	if (filter == NULL)
 		return true;
 	switch (filter->op)
@@ -245,8 +250,13 @@ wb_filter_matches(const WbFilter *filter, const WbEvent *event)
 		case WB_FILTER_NOR:
 		case WB_FILTER_NOT:
 			return !any_child_matches(filter, event);
+		case WB_FILTER_NE:
+		case WB_FILTER_NIN:
+			return !holds(filter, event);
+		case WB_FILTER_EXISTS:
+			return holds(filter, event) ==
+				((JsonbValue *) linitial(filter->operands))->val.boolean;
 		default:
-			return read_field(event, filter->field, &value) ?
-				satisfies(filter, &value) : satisfied_by_missing(filter);
+			return holds(filter, event);
 	}
 }

@@ -15,8 +15,9 @@
 #include "postgres.h"
 
 #include "decide/filter.h"
-#include "miscadmin.h"
 #include "support/json.h"
+
+#define DEPTH_MAX		100
 
 static const struct
 {
@@ -40,25 +41,21 @@ static const struct
 	{"$exists", WB_FILTER_EXISTS},
 	{"$regex", WB_FILTER_REGEX},
 	{"$contains", WB_FILTER_CONTAINS},
+	{"$size", WB_FILTER_SIZE},
+	{"$all", WB_FILTER_ALL},
 };
 
-static const struct
+/* What the parser carries along, down a document. */
+typedef struct Parser
 {
-	const char *name;
-	WbFilterField field;
 	bool		is_of_run;
-}			fields[] =
+	int			depth;
+	WbProblem  *problem;
+} Parser;
 
-{
-	{"alias", WB_FIELD_ALIAS, false},
-	{"display_name", WB_FIELD_DISPLAY_NAME, true},
-	{"username", WB_FIELD_USERNAME, true},
-};
-
-static WbFilter *parse_document(JsonbContainer *document, bool is_of_run,
-								WbProblem *problem);
-static WbFilter *parse_condition(WbFilterField field, const JsonbValue *value,
-								 WbProblem *problem);
+static WbFilter *parse_document(Parser *parser, JsonbContainer *document);
+static WbFilter *parse_condition(Parser *parser, const WbFilterTarget *target,
+								 const JsonbValue *value);
 
 static WbFilter *
 make_filter(WbFilterOperator op)
@@ -70,10 +67,10 @@ make_filter(WbFilterOperator op)
 }
 
 static WbFilter *
-complain(WbProblem *problem, char *message, const char *hint)
+complain(Parser *parser, char *message, const char *hint)
 {
-	problem->message = message;
-	problem->hint = hint ? pstrdup(hint) : NULL;
+	parser->problem->message = message;
+	parser->problem->hint = hint ? pstrdup(hint) : NULL;
 	return NULL;
 }
 
@@ -98,12 +95,27 @@ find_operator(const char *name, WbFilterOperator *op)
 }
 
 static WbFilter *
-complain_of_operator(const char *name, WbProblem *problem)
+complain_of_operator(Parser *parser, const char *name)
 {
-	return complain(problem,
+	return complain(parser,
 					psprintf("unknown operator \"%s\" in filter", name),
-					"Operators are $and, $or, $nor, $not, $eq, $ne, $gt, $gte, "
-					"$lt, $lte, $in, $nin, $exists, $regex and $contains.");
+					"Operators of a document are $and, $or, $nor and $not; of a "
+					"field $eq, $ne, $gt, $gte, $lt, $lte, $in, $nin, $exists, "
+					"$regex, $contains, $size, $all and $not.");
+}
+
+/*
+ * Go down one level.  What evaluates the tree later must not run out of stack
+ * within somebody's INSERT.
+ */
+static bool
+descend(Parser *parser)
+{
+	if (++parser->depth <= DEPTH_MAX)
+		return true;
+	complain(parser, psprintf("filter is nested more than %d deep", DEPTH_MAX),
+			 NULL);
+	return false;
 }
 
 /* A scalar that outlives the document it was read from. */
@@ -124,85 +136,112 @@ copy_scalar(const JsonbValue *value)
 	return copy;
 }
 
-/* The elements of an array, or NIL with a problem where one is no scalar. */
-static List *
-parse_list(JsonbContainer *array, const char *name, WbProblem *problem)
+static bool
+is_array(const JsonbValue *value)
+{
+	return value->type == jbvBinary &&
+		JsonContainerIsArray(value->val.binary.data);
+}
+
+/* The elements of an array, which must be scalars. */
+static WbFilter *
+parse_list(Parser *parser, WbFilter *filter, const char *name,
+		   JsonbContainer *array)
 {
 	JsonbIterator *iterator = JsonbIteratorInit(array);
 	JsonbIteratorToken token;
 	JsonbValue	value;
-	List	   *list = NIL;
 
+	filter->is_list = true;
 	while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
 	{
 		if (token != WJB_ELEM)
 			continue;
 		if (value.type == jbvBinary)
-		{
-			complain(problem, psprintf("list of operator \"%s\" in filter holds a value that is not a scalar",
-									   name), NULL);
-			return NIL;
-		}
-		list = lappend(list, copy_scalar(&value));
+			return complain(parser, psprintf("list of operator \"%s\" in filter holds a value that is not a scalar",
+											 name), NULL);
+		filter->operands = lappend(filter->operands, copy_scalar(&value));
 	}
-	return list;
+	return filter;
 }
 
-/* "$op": operand, under a field. */
+/* The whole number of $size. */
 static WbFilter *
-parse_operator(WbFilterField field, const char *name,
-			   const JsonbValue *operand, WbProblem *problem)
+parse_size(Parser *parser, WbFilter *filter, const JsonbValue *operand)
 {
-	WbFilterOperator op;
-	WbFilter   *filter;
-	bool		is_array;
+	if (operand->type != jbvNumeric ||
+		!wb_json_value_integer(operand, &filter->size) || filter->size < 0)
+		return complain(parser, pstrdup("operator \"$size\" in filter needs a whole number, 0 or more"), NULL);
+	return filter;
+}
 
-	if (!find_operator(name, &op) || op <= WB_FILTER_NOR)
-		return complain_of_operator(name, problem);
+/* The operand that an operator needs, and the tree's node with it. */
+static WbFilter *
+parse_operand(Parser *parser, WbFilter *filter, const char *name,
+			  const JsonbValue *operand)
+{
+	WbFilterOperator op = filter->op;
 
-	filter = make_filter(op);
-	filter->field = field;
-	if (op == WB_FILTER_NOT)
+	if (op == WB_FILTER_SIZE)
+		return parse_size(parser, filter, operand);
+	if (op == WB_FILTER_IN || op == WB_FILTER_NIN || op == WB_FILTER_ALL ||
+		((op == WB_FILTER_EQ || op == WB_FILTER_NE) && is_array(operand)))
 	{
-		WbFilter   *negated = parse_condition(field, operand, problem);
-
-		filter->children = list_make1(negated);
-		return negated ? filter : NULL;
-	}
-
-	is_array = operand->type == jbvBinary &&
-		JsonContainerIsArray(operand->val.binary.data);
-	if (op == WB_FILTER_IN || op == WB_FILTER_NIN)
-	{
-		if (!is_array)
-			return complain(problem, psprintf("operator \"%s\" in filter needs a list", name), NULL);
-		filter->operands = parse_list(operand->val.binary.data, name, problem);
-		return problem->message ? NULL : filter;
+		if (!is_array(operand))
+			return complain(parser, psprintf("operator \"%s\" in filter needs a list", name), NULL);
+		return parse_list(parser, filter, name, operand->val.binary.data);
 	}
 	if (operand->type == jbvBinary)
-		return complain(problem, psprintf("operator \"%s\" in filter needs a scalar", name), NULL);
+	{
+		const char *need = op == WB_FILTER_EQ || op == WB_FILTER_NE ?
+		"a scalar or a list" : "a scalar";
+
+		return complain(parser, psprintf("operator \"%s\" in filter needs %s", name, need), NULL);
+	}
 	if (op == WB_FILTER_EXISTS && operand->type != jbvBool)
-		return complain(problem, psprintf("operator \"%s\" in filter needs true or false", name), NULL);
+		return complain(parser, psprintf("operator \"%s\" in filter needs true or false", name), NULL);
 	if ((op == WB_FILTER_REGEX || op == WB_FILTER_CONTAINS) &&
 		operand->type != jbvString)
-		return complain(problem, psprintf("operator \"%s\" in filter needs a string", name), NULL);
+		return complain(parser, psprintf("operator \"%s\" in filter needs a string", name), NULL);
 
 	filter->operands = list_make1(copy_scalar(operand));
 	if (op == WB_FILTER_REGEX)
 	{
-		char	   *pattern = wb_json_value_text(operand);
-
-		filter->regex = wb_pattern_compile(pattern, problem);
+		filter->regex = wb_pattern_compile(wb_json_value_text(operand),
+										   parser->problem);
 		if (filter->regex == NULL)
 			return NULL;
 	}
 	return filter;
 }
 
-/* What stands after a field: a scalar, or operators that must all hold. */
+/* "$op": operand, under a field. */
 static WbFilter *
-parse_condition(WbFilterField field, const JsonbValue *value,
-				WbProblem *problem)
+parse_operator(Parser *parser, const WbFilterTarget *target, const char *name,
+			   const JsonbValue *operand)
+{
+	WbFilterOperator op;
+	WbFilter   *filter;
+	WbFilter   *negated;
+
+	if (!find_operator(name, &op) || op <= WB_FILTER_NOR)
+		return complain_of_operator(parser, name);
+
+	filter = make_filter(op);
+	filter->target = *target;
+	if (op != WB_FILTER_NOT)
+		return parse_operand(parser, filter, name, operand);
+	if (operand->type != jbvBinary || is_array(operand))
+		return complain(parser, psprintf("operator \"%s\" in filter needs an object", name), NULL);
+	negated = parse_condition(parser, target, operand);
+	filter->children = list_make1(negated);
+	return negated ? filter : NULL;
+}
+
+/* What stands after a field: a value, or operators that must all hold. */
+static WbFilter *
+parse_condition(Parser *parser, const WbFilterTarget *target,
+				const JsonbValue *value)
 {
 	JsonbIterator *iterator;
 	JsonbIteratorToken token;
@@ -210,10 +249,10 @@ parse_condition(WbFilterField field, const JsonbValue *value,
 	JsonbValue	operand;
 	WbFilter   *all;
 
-	if (value->type != jbvBinary)
-		return parse_operator(field, "$eq", value, problem);
-	if (!JsonContainerIsObject(value->val.binary.data))
-		return complain(problem, pstrdup("a field in a filter needs a scalar or operators"), NULL);
+	if (value->type != jbvBinary || is_array(value))
+		return parse_operator(parser, target, "$eq", value);
+	if (!descend(parser))
+		return NULL;
 
 	all = make_filter(WB_FILTER_AND);
 	iterator = JsonbIteratorInit(value->val.binary.data);
@@ -224,54 +263,51 @@ parse_condition(WbFilterField field, const JsonbValue *value,
 		if (token != WJB_KEY)
 			continue;
 		JsonbIteratorNext(&iterator, &operand, true);
-		part = parse_operator(field, key_text(&key), &operand, problem);
+		part = parse_operator(parser, target, key_text(&key), &operand);
 		if (part == NULL)
 			return NULL;
 		all->children = lappend(all->children, part);
 	}
+	if (all->children == NIL)
+		return complain(parser, pstrdup("a field in a filter has an object without operators"),
+						"Give a value, a list, or operators such as {\"$eq\": 1}.");
+	parser->depth--;
 	return all;
 }
 
 /* "$and": [...] and its like, or "$not": {...}. */
 static WbFilter *
-parse_logical(const char *name, const JsonbValue *value, bool is_of_run,
-			  WbProblem *problem)
+parse_logical(Parser *parser, const char *name, const JsonbValue *value)
 {
 	WbFilterOperator op;
 	WbFilter   *filter;
+	WbFilter   *part;
 	JsonbIterator *iterator;
 	JsonbIteratorToken token;
 	JsonbValue	element;
-	bool		is_list;
 
 	if (!find_operator(name, &op) || op > WB_FILTER_NOT)
-		return complain_of_operator(name, problem);
-	is_list = value->type == jbvBinary &&
-		JsonContainerIsArray(value->val.binary.data);
-	if (is_list == (op == WB_FILTER_NOT) || value->type != jbvBinary)
-		return complain(problem, psprintf("operator \"%s\" in filter needs %s", name,
-										  op == WB_FILTER_NOT ? "an object" : "a list"), NULL);
+		return complain_of_operator(parser, name);
+	if (is_array(value) == (op == WB_FILTER_NOT) || value->type != jbvBinary)
+		return complain(parser, psprintf("operator \"%s\" in filter needs %s", name,
+										 op == WB_FILTER_NOT ? "an object" : "a list"), NULL);
 
 	filter = make_filter(op);
 	if (op == WB_FILTER_NOT)
 	{
-		WbFilter   *negated = parse_document(value->val.binary.data, is_of_run,
-											 problem);
-
-		filter->children = list_make1(negated);
-		return negated ? filter : NULL;
+		part = parse_document(parser, value->val.binary.data);
+		filter->children = list_make1(part);
+		return part ? filter : NULL;
 	}
 
 	iterator = JsonbIteratorInit(value->val.binary.data);
 	while ((token = JsonbIteratorNext(&iterator, &element, true)) != WJB_DONE)
 	{
-		WbFilter   *part;
-
 		if (token != WJB_ELEM)
 			continue;
 		if (element.type != jbvBinary)
-			return complain(problem, psprintf("list of operator \"%s\" in filter needs objects", name), NULL);
-		part = parse_document(element.val.binary.data, is_of_run, problem);
+			return complain(parser, psprintf("list of operator \"%s\" in filter needs objects", name), NULL);
+		part = parse_document(parser, element.val.binary.data);
 		if (part == NULL)
 			return NULL;
 		filter->children = lappend(filter->children, part);
@@ -280,23 +316,19 @@ parse_logical(const char *name, const JsonbValue *value, bool is_of_run,
 }
 
 static WbFilter *
-parse_field(const char *name, const JsonbValue *value, bool is_of_run,
-			WbProblem *problem)
+parse_field(Parser *parser, const char *name, const JsonbValue *value)
 {
-	for (size_t i = 0; i < lengthof(fields); i++)
-	{
-		if (fields[i].is_of_run == is_of_run &&
-			strcmp(fields[i].name, name) == 0)
-			return parse_condition(fields[i].field, value, problem);
-	}
-	return complain(problem, psprintf("unknown field \"%s\" in filter", name),
-					is_of_run ? "Fields of a run are display_name and username."
-					: "Fields of an alias event are alias.");
+	WbFilterTarget target;
+
+	if (!wb_filter_field_find(name, parser->is_of_run, &target))
+		return complain(parser, psprintf("unknown field \"%s\" in filter", name),
+						wb_filter_field_hint(parser->is_of_run));
+	return parse_condition(parser, &target, value);
 }
 
 /* An object of fields and logical operators that must all hold. */
 static WbFilter *
-parse_document(JsonbContainer *document, bool is_of_run, WbProblem *problem)
+parse_document(Parser *parser, JsonbContainer *document)
 {
 	JsonbIterator *iterator;
 	JsonbIteratorToken token;
@@ -304,10 +336,10 @@ parse_document(JsonbContainer *document, bool is_of_run, WbProblem *problem)
 	JsonbValue	value;
 	WbFilter   *all;
 
-	/* a document from SQL may be nested as deep as jsonb allows */
-	check_stack_depth();
 	if (!JsonContainerIsObject(document))
-		return complain(problem, pstrdup("a filter must be an object"), NULL);
+		return complain(parser, pstrdup("a filter must be an object"), NULL);
+	if (!descend(parser))
+		return NULL;
 
 	all = make_filter(WB_FILTER_AND);
 	iterator = JsonbIteratorInit(document);
@@ -320,13 +352,13 @@ parse_document(JsonbContainer *document, bool is_of_run, WbProblem *problem)
 			continue;
 		JsonbIteratorNext(&iterator, &value, true);
 		name = key_text(&key);
-		part = name[0] == '$' ?
-			parse_logical(name, &value, is_of_run, problem) :
-			parse_field(name, &value, is_of_run, problem);
+		part = name[0] == '$' ? parse_logical(parser, name, &value) :
+			parse_field(parser, name, &value);
 		if (part == NULL)
 			return NULL;
 		all->children = lappend(all->children, part);
 	}
+	parser->depth--;
 	return all;
 }
 
@@ -338,6 +370,8 @@ parse_document(JsonbContainer *document, bool is_of_run, WbProblem *problem)
 WbFilter *
 wb_filter_parse(JsonbContainer *document, WbEventType type, WbProblem *problem)
 {
-	return parse_document(document, type != WB_EVENT_ADD_ARTIFACT_ALIAS,
-						  problem);
+	Parser		parser = {.is_of_run = wb_event_is_of_run(type),
+	.problem = problem};
+
+	return parse_document(&parser, document);
 }

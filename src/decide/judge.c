@@ -16,6 +16,7 @@
 #include "decide/decide.h"
 #include "deliver/deliver.h"
 #include "support/clock.h"
+#include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 /* What an automation says of an event it fires on. */
@@ -29,6 +30,40 @@ fire(const WbAutomation *automation, WbVerdict *verdict)
 }
 
 /*
+ * The automations of a list whose filter matches an event, or that cannot be
+ * judged.  What the filters read of the run they share; it is gone afterwards,
+ * because a statement may be about many runs.
+ */
+static List *
+keep_matching(const List *automations, const WbEvent *event)
+{
+	MemoryContext context;
+	MemoryContext before;
+	WbEvent		seen = *event;
+	List	   *matching = NIL;
+	ListCell   *cell;
+
+	if (automations == NIL)
+		return NIL;
+	context = AllocSetContextCreate(CurrentMemoryContext, "wb filter",
+									ALLOCSET_SMALL_SIZES);
+	foreach(cell, automations)
+	{
+		WbAutomation *automation = lfirst(cell);
+		bool		is_match;
+
+		before = MemoryContextSwitchTo(context);
+		is_match = automation->broken != NULL ||
+			wb_filter_matches(automation->rule->filter, &seen);
+		MemoryContextSwitchTo(before);
+		if (is_match)
+			matching = lappend(matching, automation);
+	}
+	MemoryContextDelete(context);
+	return matching;
+}
+
+/*
  * The automations whose scope and filter match an event, as WbCandidates of
  * the current context.  One that cannot be judged is among them: that it is
  * broken has to be told to somebody.
@@ -37,23 +72,20 @@ List *
 wb_judge_find_candidates(const WbEvent *event)
 {
 	List	   *in_scope = wb_scope_find_rules(event);
+	List	   *matching = keep_matching(in_scope, event);
 	List	   *candidates = NIL;
 	ListCell   *cell;
 
-	foreach(cell, in_scope)
+	foreach(cell, matching)
 	{
-		WbAutomation *automation = lfirst(cell);
-		WbCandidate *candidate;
+		WbCandidate *candidate = palloc0(sizeof(WbCandidate));
 
-		if (automation->broken == NULL &&
-			!wb_filter_matches(automation->rule->filter, event))
-			continue;
-		candidate = palloc0(sizeof(WbCandidate));
-		candidate->automation = automation;
+		candidate->automation = lfirst(cell);
 		candidate->quiet_until = DT_NOBEGIN;
 		candidates = lappend(candidates, candidate);
 	}
 	list_free(in_scope);
+	list_free(matching);
 	return candidates;
 }
 

@@ -1,11 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * pattern.c
- *		Compiles the regular expressions of filters.
+ *		Compiles the regular expressions of filters, and tries them.
  *
- * Patterns follow RE2, so what RE2 leaves out because it may not end, such as
- * references back to a group, is refused here too.  PostgreSQL's own engine
- * runs what is left, and can be interrupted.
+ * PostgreSQL's own engine runs what RE2 and it have in common (see
+ * pattern_translate.c).  It is asked only whether there is a match, never
+ * where, so it goes through a value once.  Patterns and values have a largest
+ * size, because a writer waits for the answer.
  *
  * IDENTIFICATION
  *		src/decide/pattern.c
@@ -17,6 +18,10 @@
 #include "catalog/pg_collation.h"
 #include "decide/filter.h"
 #include "mb/pg_wchar.h"
+#include "miscadmin.h"
+
+/* Longest value that a pattern is tried on; the rest is not looked at. */
+#define SUBJECT_MAX		4096
 
 /* Free a compiled pattern together with the context it belongs to. */
 static void
@@ -25,55 +30,17 @@ free_pattern(void *regex)
 	pg_regfree(regex);
 }
 
-/* Does the pattern use what RE2 does not have? */
-static bool
-is_beyond_re2(const char *pattern)
+static regex_t *
+complain(const char *pattern, const char *reason, WbProblem *problem)
 {
-	bool		in_brackets = false;
-
-	for (const char *c = pattern; *c; c++)
-	{
-		if (*c == '\\' && c[1])
-		{
-			c++;
-			if (!in_brackets && *c >= '1' && *c <= '9')
-				return true;
-		}
-		else if (*c == '[')
-			in_brackets = true;
-		else if (*c == ']')
-			in_brackets = false;
-		else if (!in_brackets && c[0] == '(' && c[1] == '?' &&
-				 (c[2] == '=' || c[2] == '!' || c[2] == '<'))
-			return true;
-	}
-	return strncmp(pattern, "***", 3) == 0;
-}
-
-/*
- * RE2's pattern in PostgreSQL's words: the edge of a word is \b there and \y
- * here, where \b is a backspace; the end of the text is \z there and \Z here.
- */
-static char *
-translate(const char *pattern)
-{
-	char	   *translated = pstrdup(pattern);
-	bool		in_brackets = false;
-
-	for (char *c = translated; *c; c++)
-	{
-		if (*c == '\\' && c[1])
-		{
-			c++;
-			if (!in_brackets)
-				*c = *c == 'b' ? 'y' : *c == 'B' ? 'Y' : *c == 'z' ? 'Z' : *c;
-		}
-		else if (*c == '[')
-			in_brackets = true;
-		else if (*c == ']')
-			in_brackets = false;
-	}
-	return translated;
+	problem->message = psprintf("regular expression \"%s\" cannot be used: %s",
+								pattern, reason);
+	problem->hint = psprintf("Patterns follow RE2, up to %d characters, each "
+							 "repetition counted as often as it may occur; "
+							 "without references back, looking around, "
+							 "classes \\p, and flags other than at the start.",
+							 WB_PATTERN_MAX);
+	return NULL;
 }
 
 /*
@@ -84,35 +51,30 @@ regex_t *
 wb_pattern_compile(const char *pattern, WbProblem *problem)
 {
 	int			length = strlen(pattern);
+	int			flags = REG_ADVANCED | REG_NOSUB;
 	pg_wchar   *wide;
-	int			wide_length;
+	const char *reason;
 	regex_t    *regex;
 	int			code;
 	MemoryContextCallback *callback;
 
-	if (pg_mbstrlen(pattern) > WB_PATTERN_MAX || is_beyond_re2(pattern))
-	{
-		problem->message =
-			psprintf("regular expression \"%s\" is not supported", pattern);
-		problem->hint = pstrdup("Patterns follow RE2: no references back, no "
-								"looking around, at most 1000 characters.");
-		return NULL;
-	}
-
+	if (pg_mbstrlen(pattern) > WB_PATTERN_MAX)
+		return complain(pattern, "it is too long", problem);
 	wide = palloc((length + 1) * sizeof(pg_wchar));
-	wide_length = pg_mb2wchar_with_len(translate(pattern), wide, length);
+	length = pg_mb2wchar_with_len(pattern, wide, length);
+	wide = wb_pattern_translate(wide, &length, &flags, &reason);
+	if (wide == NULL)
+		return complain(pattern, reason, problem);
+
 	regex = palloc0(sizeof(regex_t));
-	code = pg_regcomp(regex, wide, wide_length, REG_ADVANCED | REG_NOSUB,
-					  DEFAULT_COLLATION_OID);
-	pfree(wide);
+	code = pg_regcomp(regex, wide, length, flags, DEFAULT_COLLATION_OID);
 	if (code != REG_OKAY)
 	{
-		char		reason[100];
+		char		text[100];
 
-		pg_regerror(code, regex, reason, sizeof(reason));
-		problem->message = psprintf("invalid regular expression \"%s\": %s",
-									pattern, reason);
-		return NULL;
+		CHECK_FOR_INTERRUPTS();
+		pg_regerror(code, regex, text, sizeof(text));
+		return complain(pattern, pstrdup(text), problem);
 	}
 
 	callback = palloc0(sizeof(MemoryContextCallback));
@@ -120,4 +82,23 @@ wb_pattern_compile(const char *pattern, WbProblem *problem)
 	callback->arg = regex;
 	MemoryContextRegisterResetCallback(CurrentMemoryContext, callback);
 	return regex;
+}
+
+/* Does a pattern match anywhere in a text? */
+bool
+wb_pattern_matches(regex_t *regex, const char *text, int length)
+{
+	pg_wchar	subject[SUBJECT_MAX + 1];
+	int			wide_length;
+	int			code;
+
+	wide_length = pg_mb2wchar_with_len(text, subject,
+									   pg_mbcliplen(text, length,
+													SUBJECT_MAX));
+	code = pg_regexec(regex, subject, wide_length, 0, NULL, 0, NULL, 0);
+
+	/* before 16 the engine only says that it was cancelled */
+	if (code != REG_OKAY && code != REG_NOMATCH)
+		CHECK_FOR_INTERRUPTS();
+	return code == REG_OKAY;
 }

@@ -136,8 +136,8 @@ wb_snapshot_event(const WbVerdict *verdict)
 			wb_json_add_text(&out, "tickAt",
 							 timestamptz_to_str(event->tick_at));
 			wb_json_add_raw(&out, "summary",
-							JsonbToCString(NULL, &event->summary->root,
-										   VARSIZE(event->summary)));
+							JsonbToCString(NULL, &event->tick_summary->root,
+										   VARSIZE(event->tick_summary)));
 			break;
 		case WB_EVENT_RUN_SILENT:
 			add_run(&out, event, &place);

@@ -49,11 +49,10 @@ wb_json_get_text(JsonbContainer *object, const char *key)
 	return wb_json_value_text(wb_json_get(object, key));
 }
 
-/* A member that is a number; false where it is missing or not one. */
-bool
-wb_json_get_number(JsonbContainer *object, const char *key, float8 *number)
+/* A number as float8; false for any other type. */
+static bool
+read_number(const JsonbValue *value, float8 *number)
 {
-	JsonbValue *value = wb_json_get(object, key);
 	Datum		digits;
 
 	if (value == NULL || value->type != jbvNumeric)
@@ -64,20 +63,31 @@ wb_json_get_number(JsonbContainer *object, const char *key, float8 *number)
 	return true;
 }
 
-/*
- * A member that is a whole number of at most 18 digits; false where it is
- * missing or not one.
- */
+/* A whole number of at most 18 digits; false for any other value. */
 bool
-wb_json_get_integer(JsonbContainer *object, const char *key, int64 *integer)
+wb_json_value_integer(const JsonbValue *value, int64 *integer)
 {
 	float8		number;
 
-	if (!wb_json_get_number(object, key, &number) ||
+	if (!read_number(value, &number) ||
 		number != rint(number) || fabs(number) >= 1e18)
 		return false;
 	*integer = (int64) number;
 	return true;
+}
+
+/* A member that is a number; false where it is missing or not one. */
+bool
+wb_json_get_number(JsonbContainer *object, const char *key, float8 *number)
+{
+	return read_number(wb_json_get(object, key), number);
+}
+
+/* A member that is a whole number; see wb_json_value_integer. */
+bool
+wb_json_get_integer(JsonbContainer *object, const char *key, int64 *integer)
+{
+	return wb_json_value_integer(wb_json_get(object, key), integer);
 }
 
 /*

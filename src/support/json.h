@@ -20,6 +20,7 @@
 extern JsonbValue *wb_json_get(JsonbContainer *object, const char *key);
 extern char *wb_json_get_text(JsonbContainer *object, const char *key);
 extern char *wb_json_value_text(const JsonbValue *value);
+extern bool wb_json_value_integer(const JsonbValue *value, int64 *integer);
 extern bool wb_json_get_number(JsonbContainer *object, const char *key,
 							   float8 *number);
 extern bool wb_json_get_integer(JsonbContainer *object, const char *key,

@@ -26,7 +26,8 @@ SELECT o.error, o.hint, count(*), array_agg(c.call ORDER BY c.n) FILTER (WHERE o
 FROM unnest(ARRAY[
 	$$create_team('a')$$, $$create_project('a', 'b')$$, $$start_run(1)$$, $$log(1, '{"loss": 1}')$$, $$log(1, '{"loss": 1}', 2)$$,
 	$$heartbeat(1)$$, $$finish_run(1)$$, $$run('a/b/c')$$, $$log_artifact(1, 'c', 'model')$$, $$artifact('a/b/c:v0')$$,
-	$$add_alias(1, 'x')$$, $$remove_alias(1, 'x')$$,
+	$$add_alias(1, 'x')$$, $$remove_alias(1, 'x')$$, $$add_tag(1, 'x')$$, $$remove_tag(1, 'x')$$, $$add_collection_tag(1, 'x')$$, $$remove_collection_tag(1, 'x')$$,
+	$$create_registry('a', 'b')$$, $$link_artifact(1, 1, 'c')$$, $$unlink_artifact(1, 1, 'c')$$, $$registry('a', 'b')$$, $$entity('a')$$,
 	$$set_secret('a', 's', 'v')$$, $$delete_secret('a', 's')$$, $$create_slack_integration('a', 'https://example.com')$$,
 	$$create_webhook_integration('a', 'w', 'https://example.com')$$, $$slack_integration('a')$$, $$webhook_integration('a', 'w')$$,
 	$$project('a', 'b')$$, $$collection('{"scope_type": "PROJECT", "scope_id": 1}', 'c')$$, $$automation('a')$$,
@@ -110,6 +111,16 @@ SET ROLE regress_install_owner;
 SELECT wb.start_run(:project) AS run \gset
 INSERT INTO wb.run_metrics (run_id, name, step, value) VALUES (:run, 'loss', 0, 'NaN');
 SELECT count(*) FROM wb.executions WHERE run_id = :run;
+
+-- tables of an earlier version get what they miss
+DROP TABLE wb.artifact_links, wb.artifact_tags, wb.collection_tags;
+ALTER TABLE wb.collections DROP COLUMN registry_id, ALTER COLUMN project_id SET NOT NULL;
+DROP TABLE wb.registries;
+SELECT wb.setup() \gset
+SELECT wb.link_artifact(wb.log_artifact(:project, 'model', 'model', tags => '{t}'), wb.create_registry('install org', 'models'), 'model') IS NOT NULL AS is_linked;
+\set VERBOSITY terse
+INSERT INTO wb.collections (name, type) VALUES ('nowhere', 'model');
+\set VERBOSITY default
 
 -- what was deleted while the extension was gone does not fire from memory
 DROP EXTENSION wb_automations CASCADE;

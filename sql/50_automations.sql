@@ -71,7 +71,7 @@ BEGIN
 		RAISE EXCEPTION 'window_size % of metric "%" is out of range', window_size, name
 		USING ERRCODE = 'invalid_parameter_value', HINT = 'A window holds 1 to 10000 values.';
 	END IF;
-	IF cmp <> '$isnan' AND (threshold IS NULL OR threshold IN ('NaN', 'Infinity', '-Infinity')) THEN
+	IF cmp NOT IN ('$isnan', '$notfinite') AND (threshold IS NULL OR threshold IN ('NaN', 'Infinity', '-Infinity')) THEN
 		RAISE EXCEPTION 'threshold % of metric "%" is not a finite number', threshold, name
 		USING ERRCODE = 'invalid_parameter_value', HINT = 'To ask for NaN, use wb.is_nan(name).';
 	END IF;

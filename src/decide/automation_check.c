@@ -55,6 +55,18 @@ static const struct
 	{"NO_OP", "noOpActionInput", false},
 };
 
+/* Is this the name of an action type? */
+bool
+wb_action_type_is_known(const char *name)
+{
+	for (size_t i = 0; i < lengthof(actions); i++)
+	{
+		if (strcmp(actions[i].name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
 static Datum
 read_column(const Draft *draft, HeapTuple row, const char *column,
 			bool *is_null)
@@ -357,6 +369,7 @@ wb_sql_check_automation(PG_FUNCTION_ARGS)
 	{
 		draft.row = trigger->tg_newtuple;
 		draft.old_row = trigger->tg_trigtuple;
+		wb_unknown_type_protect(draft.table, draft.old_row, draft.row);
 	}
 
 	check_name(require_text(&draft, "name"));

@@ -60,6 +60,18 @@ wb_event_source(WbEventType type)
 	return event_sources[type];
 }
 
+/* Is this the name of an event type? */
+bool
+wb_event_type_is_known(const char *name)
+{
+	for (size_t i = 0; i < lengthof(event_type_names); i++)
+	{
+		if (strcmp(event_type_names[i], name) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* W&B's own word for an event type. */
 const char *
 wb_event_type_name(WbEventType type)
@@ -173,6 +185,24 @@ parse_run_filter(WbRule *rule, JsonbContainer *filter, WbProblem *problem)
 	return rule->filter != NULL;
 }
 
+/*
+ * The condition on a metric, or NULL.  Old automations of W&B's have a
+ * threshold in metric_filter, as JSON text.
+ */
+static JsonbContainer *
+find_metric_condition(JsonbContainer *filter)
+{
+	JsonbValue *value = wb_json_get(filter, "run_metric_filter");
+	char	   *text = wb_json_get_text(filter, "metric_filter");
+	Jsonb	   *old = text ? wb_json_parse_text(text) : NULL;
+
+	if (value != NULL && value->type != jbvNull)
+		return value->type == jbvBinary ? value->val.binary.data : NULL;
+	if (old != NULL && wb_json_get(&old->root, "threshold_filter") == NULL)
+		old = wb_json_parse_text(psprintf("{\"threshold_filter\": %s}", text));
+	return old ? &old->root : NULL;
+}
+
 static bool
 parse_filter(WbRule *rule, JsonbContainer *filter, WbProblem *problem)
 {
@@ -182,7 +212,7 @@ parse_filter(WbRule *rule, JsonbContainer *filter, WbProblem *problem)
 		case WB_EVENT_RUN_METRIC_CHANGE:
 		case WB_EVENT_RUN_METRIC_ZSCORE:
 			return parse_run_filter(rule, filter, problem) &&
-				wb_metric_parse(rule, filter, problem);
+				wb_metric_parse(rule, find_metric_condition(filter), problem);
 		case WB_EVENT_RUN_STATE:
 			return parse_run_filter(rule, filter, problem) &&
 				parse_states(rule, filter, problem);

@@ -24,8 +24,7 @@ BEGIN
 				HINT = 'Keys are name, description, enabled, event, action, cooldown, once_per and scope.';
 		ELSIF kind <> allowed->>key AND NOT (kind = 'null' AND key IN ('description', 'cooldown')) THEN
 			RAISE EXCEPTION '% of an automation must be of type %, not %', key, allowed->>key, kind
-			USING ERRCODE = 'invalid_parameter_value', HINT = CASE WHEN kind = 'null'
-				THEN 'Only description and cooldown can be cleared with null.' END;
+			USING ERRCODE = 'invalid_parameter_value', HINT = 'Null clears description and cooldown only.';
 		END IF;
 	END LOOP;
 
@@ -45,6 +44,9 @@ BEGIN
 	IF NOT FOUND THEN
 		RAISE EXCEPTION 'automation % does not exist', update_automation.id USING ERRCODE = 'undefined_object';
 	END IF;
+EXCEPTION WHEN unique_violation THEN
+	RAISE EXCEPTION 'another automation of this name exists in the scope of automation %', update_automation.id
+	USING ERRCODE = 'unique_violation', HINT = 'Choose another name.';
 END $$;
 COMMENT ON FUNCTION wb.update_automation(bigint, jsonb) IS
 'Changes an automation in the keys given: name, description, enabled, event, action, cooldown, once_per, scope. Null clears '
@@ -86,7 +88,7 @@ BEGIN
 			ELSE lower(replace(a.event_type, '_', ' ')) END,
 			-- a filter of one condition loses its braces
 			CASE WHEN f.filter NOT IN ('{"$and": []}', '{"$and":[]}', '{"$or": [{"$and": []}]}', '{}') THEN concat(' where ', regexp_replace(f.filter,
-				'^(?:\{"\$or": ?\[)?\{"\$and": ?\[\{"(\w+)": ?\{"\$(\w+)": ?("[^"\\]*"|[^"{}]*)\}\}\]\}(?:\]\})?$', '\1 \2 \3')) END) AS event,
+				'^(?:\{"\$or": ?\[)?\{"\$and": ?\[\{"(\w+)": ?\{"\$(\w+)": ?("[^"\\]*"|[^{}]*)\}\}\]\}(?:\]\})?$', '\1 \2 \3')) END) AS event,
 		CASE a.action_type
 			WHEN 'NOTIFICATION' THEN concat('notification to ', coalesce('Slack ' || nullif(i.name, ''), 'Slack'),
 				': ' || nullif(a.action_config #>> '{notificationActionInput,title}', ''))

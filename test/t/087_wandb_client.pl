@@ -51,7 +51,7 @@ my $webhook = $node->sql(q(SELECT wb.create_webhook_integration('my-team', 'hook
 
 local $ENV{PYTHONPATH} = $directory;
 local $ENV{PYTHONIOENCODING} = 'utf-8';
-my ($is_printed, $output, $error) = run_for(120, $python, "$FindBin::Bin/wandb_automations.py",
+my ($is_printed, $output, $error) = run_for(120, $python, "$FindBin::Bin/../perl/wandb_automations.py",
 	$scope, $collection, $slack, $webhook);
 ok($is_printed, 'the client prints its documents') or diag $error;
 my @lines = split /\n/, $output;

@@ -118,6 +118,7 @@ BEGIN
 	ORDER BY e.id DESC;
 	COMMENT ON VIEW wb.automation_history IS
 	'What automations did, newest first: one row an execution, with what it met on its way and why it fired.';
+	PERFORM wb.create_automation_list();
 END $$;
 COMMENT ON FUNCTION wb.create_views() IS 'Makes the views over the tables. Part of wb.setup().';
 

@@ -55,6 +55,18 @@ static const struct
 	{"NO_OP", "noOpActionInput", false},
 };
 
+/* Is this the name of an action type? */
+bool
+wb_action_type_is_known(const char *name)
+{
+	for (size_t i = 0; i < lengthof(actions); i++)
+	{
+		if (strcmp(actions[i].name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
 static Datum
 read_column(const Draft *draft, HeapTuple row, const char *column,
 			bool *is_null)
@@ -127,19 +139,16 @@ static void
 check_combination(WbEventType event_type, WbScopeType scope_type)
 {
 	const char *event = wb_event_type_name(event_type);
+	const char *place = scope_type == WB_SCOPE_REGISTRY ? "a registry" :
+		scope_type == WB_SCOPE_ARTIFACT_COLLECTION ? "a collection" : NULL;
 
-	if (wb_event_is_of_run(event_type) &&
-		scope_type == WB_SCOPE_ARTIFACT_COLLECTION)
-		refuse(psprintf("event %s is not possible in the scope of a collection",
-						event),
+	if (wb_event_is_of_run(event_type) && place != NULL)
+		refuse(psprintf("event %s is not possible in the scope of %s", event,
+						place),
 			   "Runs belong to projects: use wb.project(entity, name).");
 	if (event_type == WB_EVENT_SCHEDULE && scope_type == WB_SCOPE_ENTITY)
 		refuse("event SCHEDULE is not possible in the scope of a team or an organization",
 			   "It tells what happened in one project: use wb.project(entity, name).");
-	if (wb_event_is_of_run(event_type) && scope_type == WB_SCOPE_REGISTRY)
-		refuse(psprintf("event %s is not possible in the scope of a registry",
-						event),
-			   "Runs belong to projects: use wb.project(entity, name).");
 	if (event_type == WB_EVENT_CREATE_ARTIFACT &&
 		scope_type == WB_SCOPE_REGISTRY)
 		refuse(psprintf("event %s is not possible in the scope of a registry",
@@ -364,6 +373,7 @@ wb_sql_check_automation(PG_FUNCTION_ARGS)
 	{
 		draft.row = trigger->tg_newtuple;
 		draft.old_row = trigger->tg_trigtuple;
+		wb_unknown_type_protect(draft.table, draft.old_row, draft.row);
 	}
 
 	check_name(require_text(&draft, "name"));

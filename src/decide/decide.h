@@ -16,6 +16,7 @@
 #define WB_DECIDE_H
 
 #include "access/attnum.h"
+#include "access/htup.h"
 #include "utils/rel.h"
 #include "utils/snapshot.h"
 #include "wb_automations.h"
@@ -134,6 +135,9 @@ typedef struct WbSeriesSource
 	MemoryContext context;		/* lives as long as that statement */
 } WbSeriesSource;
 
+/* decide/automation_check.c */
+extern bool wb_action_type_is_known(const char *name);
+
 /* decide/baseline.c */
 extern void wb_baseline_read(WbCandidate *candidate, const WbEvent *event,
 							 const WbSeriesSource *source);
@@ -158,10 +162,11 @@ extern bool wb_metric_rule_holds(const WbRule *rule, const float8 *values,
 								 float8 *observed);
 
 /* decide/metric_parse.c */
-extern bool wb_metric_parse(WbRule *rule, JsonbContainer *filter,
+extern bool wb_metric_parse(WbRule *rule, JsonbContainer *metric,
 							WbProblem *problem);
 
 /* decide/rule.c */
+extern bool wb_event_type_is_known(const char *name);
 extern WbRule *wb_rule_parse(const char *event_type, Jsonb *event_filter,
 							 WbProblem *problem);
 extern int	wb_rule_state_of(const char *run_state);
@@ -190,5 +195,9 @@ extern void wb_series_load(WbSeries *series, int capacity,
 extern int	wb_series_put(WbSeries *series, int64 step, float8 value);
 extern void wb_series_copy_window(const WbSeries *series, int count,
 								  float8 *values);
+
+/* decide/unknown_type.c */
+extern void wb_unknown_type_protect(Relation table, HeapTuple old_row,
+									HeapTuple new_row);
 
 #endif							/* WB_DECIDE_H */

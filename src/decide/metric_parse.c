@@ -352,26 +352,24 @@ static const struct
 };
 
 /*
- * Fill in a rule from an event_filter whose event type is known.  Returns
- * false with a problem where it cannot be used.
+ * Fill in a rule, whose event type is known, from a run_metric_filter, which
+ * may be NULL.  Returns false with a problem where it cannot be used.
  */
 bool
-wb_metric_parse(WbRule *rule, JsonbContainer *filter, WbProblem *problem)
+wb_metric_parse(WbRule *rule, JsonbContainer *metric, WbProblem *problem)
 {
-	JsonbValue *metric = wb_json_get(filter, "run_metric_filter");
-
 	rule->current_size = 1;
 	for (size_t i = 0; i < lengthof(conditions); i++)
 	{
 		JsonbValue *found;
 
-		if (metric == NULL || metric->type != jbvBinary)
+		if (metric == NULL)
 			break;
-		found = wb_json_get(metric->val.binary.data, conditions[i].key);
+		found = wb_json_get(metric, conditions[i].key);
 		if (found == NULL || found->type != jbvBinary ||
 			conditions[i].event_type != rule->event_type)
 			continue;
-		if (JsonContainerSize(metric->val.binary.data) != 1)
+		if (JsonContainerSize(metric) != 1)
 			return complain(problem, pstrdup("run_metric_filter has more than one condition"), NULL);
 		rule->condition = conditions[i].condition;
 		return conditions[i].parse(rule, found->val.binary.data, problem);

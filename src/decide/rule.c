@@ -88,6 +88,31 @@ wb_event_source(WbEventType type)
 	return event_types[type].source;
 }
 
+static bool
+find_type(const char *name, WbEventType *type)
+{
+	if (strcmp(name, LINK_SHOWN) == 0)
+		name = event_types[WB_EVENT_LINK_MODEL].name;
+	for (size_t i = 0; i < lengthof(event_types); i++)
+	{
+		if (strcmp(event_types[i].name, name) == 0)
+		{
+			*type = (WbEventType) i;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Is this the name of an event type? */
+bool
+wb_event_type_is_known(const char *name)
+{
+	WbEventType type;
+
+	return find_type(name, &type);
+}
+
 /* W&B's own word for an event type, as automations have it. */
 const char *
 wb_event_type_name(WbEventType type)
@@ -274,6 +299,24 @@ parse_run_filter(WbRule *rule, JsonbContainer *filter, WbProblem *problem)
 	return rule->filter != NULL;
 }
 
+/*
+ * The condition on a metric, or NULL.  Old automations of W&B's have a
+ * threshold in metric_filter, as JSON text.
+ */
+static JsonbContainer *
+find_metric_condition(JsonbContainer *filter)
+{
+	JsonbValue *value = wb_json_get(filter, "run_metric_filter");
+	char	   *text = wb_json_get_text(filter, "metric_filter");
+	Jsonb	   *old = text ? wb_json_parse_text(text) : NULL;
+
+	if (value != NULL && value->type != jbvNull)
+		return value->type == jbvBinary ? value->val.binary.data : NULL;
+	if (old != NULL && wb_json_get(&old->root, "threshold_filter") == NULL)
+		old = wb_json_parse_text(psprintf("{\"threshold_filter\": %s}", text));
+	return old ? &old->root : NULL;
+}
+
 static bool
 parse_filter(WbRule *rule, JsonbContainer *filter, WbProblem *problem)
 {
@@ -283,7 +326,7 @@ parse_filter(WbRule *rule, JsonbContainer *filter, WbProblem *problem)
 		case WB_EVENT_RUN_METRIC_CHANGE:
 		case WB_EVENT_RUN_METRIC_ZSCORE:
 			return parse_run_filter(rule, filter, problem) &&
-				wb_metric_parse(rule, filter, problem);
+				wb_metric_parse(rule, find_metric_condition(filter), problem);
 		case WB_EVENT_SCHEDULE:
 			return parse_schedule(filter, problem);
 		case WB_EVENT_RUN_SILENT:
@@ -302,22 +345,6 @@ parse_filter(WbRule *rule, JsonbContainer *filter, WbProblem *problem)
 		case WB_EVENT_REMOVE_COLLECTION_TAG:
 			rule->filter = wb_filter_parse(filter, rule->event_type, problem);
 			return rule->filter != NULL;
-	}
-	return false;
-}
-
-static bool
-find_type(const char *name, WbEventType *type)
-{
-	if (strcmp(name, LINK_SHOWN) == 0)
-		name = event_types[WB_EVENT_LINK_MODEL].name;
-	for (size_t i = 0; i < lengthof(event_types); i++)
-	{
-		if (strcmp(event_types[i].name, name) == 0)
-		{
-			*type = (WbEventType) i;
-			return true;
-		}
 	}
 	return false;
 }

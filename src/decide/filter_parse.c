@@ -192,9 +192,13 @@ parse_operand(Parser *parser, WbFilter *filter, const char *name,
 		return parse_list(parser, filter, name, operand->val.binary.data);
 	}
 	if (operand->type == jbvBinary)
+	{
+		bool		is_list_too = op == WB_FILTER_EQ || op == WB_FILTER_NE;
+
 		return complain(parser, psprintf("operator \"%s\" in filter needs %s", name,
-										 op == WB_FILTER_EQ || op == WB_FILTER_NE ?
-										 "a scalar or a list" : "a scalar"), NULL);
+										 is_list_too ? "a scalar or a list" :
+										 "a scalar"), NULL);
+	}
 	if (op == WB_FILTER_EXISTS && operand->type != jbvBool)
 		return complain(parser, psprintf("operator \"%s\" in filter needs true or false", name), NULL);
 	if ((op == WB_FILTER_REGEX || op == WB_FILTER_CONTAINS) &&

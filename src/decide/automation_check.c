@@ -140,7 +140,7 @@ check_combination(WbEventType event_type, WbScopeType scope_type)
 {
 	const char *event = wb_event_type_name(event_type);
 	const char *place = scope_type == WB_SCOPE_REGISTRY ? "a registry" :
-		scope_type == WB_SCOPE_ARTIFACT_COLLECTION ? "a collection" : NULL;
+	scope_type == WB_SCOPE_ARTIFACT_COLLECTION ? "a collection" : NULL;
 
 	if (wb_event_is_of_run(event_type) && place != NULL)
 		refuse(psprintf("event %s is not possible in the scope of %s", event,

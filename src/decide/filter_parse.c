@@ -193,10 +193,11 @@ parse_operand(Parser *parser, WbFilter *filter, const char *name,
 	}
 	if (operand->type == jbvBinary)
 	{
-		const char *need = op == WB_FILTER_EQ || op == WB_FILTER_NE ?
-		"a scalar or a list" : "a scalar";
+		bool		is_list_too = op == WB_FILTER_EQ || op == WB_FILTER_NE;
 
-		return complain(parser, psprintf("operator \"%s\" in filter needs %s", name, need), NULL);
+		return complain(parser, psprintf("operator \"%s\" in filter needs %s", name,
+										 is_list_too ? "a scalar or a list" :
+										 "a scalar"), NULL);
 	}
 	if (op == WB_FILTER_EXISTS && operand->type != jbvBool)
 		return complain(parser, psprintf("operator \"%s\" in filter needs true or false", name), NULL);

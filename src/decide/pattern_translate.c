@@ -173,12 +173,10 @@ translate_next(WbTranslation *t)
 		t->atom_size = 0;
 		return true;
 	}
-	if (c == '[' || c == '\\')
-	{
-		if (!(c == '[' ? wb_pattern_translate_brackets(t) :
-			  wb_pattern_translate_escape(t)))
-			return false;
-	}
+	if (c == '[')
+		wb_pattern_translate_brackets(t);
+	else if (c == '\\')
+		wb_pattern_translate_escape(t);
 	else if (c == '.' && t->is_dot_all)
 		wb_pattern_put(t, '.');
 	else if (c == '.')
@@ -191,7 +189,7 @@ translate_next(WbTranslation *t)
 		wb_pattern_put_literal(t, c);
 	t->atom_size = 1;
 	t->size++;
-	return true;
+	return t->reason == NULL;
 }
 
 /*

@@ -87,7 +87,7 @@ DECLARE
 	elements jsonb := CASE jsonb_typeof(v) WHEN 'array' THEN v ELSE jsonb_build_array(v) END;
 BEGIN
 	CASE
-		WHEN op = '$not' THEN RETURN NOT (SELECT bool_and(pg_temp.meets(v, key, value)) FROM jsonb_each(x));
+		WHEN op = '$not' THEN RETURN NOT (SELECT bool_and(pg_temp.meets(v, o.key, o.value)) FROM jsonb_each(x) o);
 		WHEN op = '$ne' THEN RETURN NOT pg_temp.meets(v, '$eq', x);
 		WHEN op = '$nin' THEN RETURN NOT pg_temp.meets(v, '$in', x);
 		WHEN op = '$exists' THEN RETURN (v IS NOT NULL) = x::boolean;
@@ -102,12 +102,12 @@ END $$;
 CREATE FUNCTION pg_temp.oracle(run wb.runs, filter jsonb) RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
 	RETURN (SELECT coalesce(bool_and(CASE
-		WHEN key = '$and' THEN NOT EXISTS (SELECT FROM jsonb_array_elements(value) c WHERE NOT pg_temp.oracle(run, c))
-		WHEN key = '$or' THEN EXISTS (SELECT FROM jsonb_array_elements(value) c WHERE pg_temp.oracle(run, c))
-		WHEN key = '$nor' THEN NOT EXISTS (SELECT FROM jsonb_array_elements(value) c WHERE pg_temp.oracle(run, c))
-		WHEN key = '$not' THEN NOT pg_temp.oracle(run, value)
-		WHEN jsonb_typeof(value) = 'object' THEN (SELECT bool_and(pg_temp.meets(pg_temp.field(run, key), o.key, o.value)) FROM jsonb_each(value) o)
-		ELSE pg_temp.meets(pg_temp.field(run, key), '$eq', value) END), true) FROM jsonb_each(filter));
+		WHEN f.key = '$and' THEN NOT EXISTS (SELECT FROM jsonb_array_elements(f.value) c WHERE NOT pg_temp.oracle(run, c))
+		WHEN f.key = '$or' THEN EXISTS (SELECT FROM jsonb_array_elements(f.value) c WHERE pg_temp.oracle(run, c))
+		WHEN f.key = '$nor' THEN NOT EXISTS (SELECT FROM jsonb_array_elements(f.value) c WHERE pg_temp.oracle(run, c))
+		WHEN f.key = '$not' THEN NOT pg_temp.oracle(run, f.value)
+		WHEN jsonb_typeof(f.value) = 'object' THEN (SELECT bool_and(pg_temp.meets(pg_temp.field(run, f.key), o.key, o.value)) FROM jsonb_each(f.value) o)
+		ELSE pg_temp.meets(pg_temp.field(run, f.key), '$eq', f.value) END), true) FROM jsonb_each(filter) f);
 END $$;
 
 -- 200 filters, each an automation, on 40 runs: 8000 pairs

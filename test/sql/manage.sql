@@ -1,5 +1,10 @@
 -- Automations that exist are changed, listed, switched and deleted.
+-- A database of its own, because it lists and numbers what is in it.
 SET client_min_messages = error;
+CREATE DATABASE regression_manage TEMPLATE template0;
+\connect regression_manage
+SET client_min_messages = error;
+CREATE EXTENSION wb_automations;
 SELECT wb.setup() \gset
 INSERT INTO wb.entities (id, name) VALUES (94000, 'manage');
 INSERT INTO wb.projects (id, entity_id, name) VALUES (94000, 94000, 'p'), (94001, 94000, 'q');

@@ -1,5 +1,10 @@
 -- Automations come in W&B's JSON, and leave in it.
+-- A database of its own, because it lists and numbers what is in it.
 SET client_min_messages = error;
+CREATE DATABASE regression_manage_import TEMPLATE template0;
+\connect regression_manage_import
+SET client_min_messages = error;
+CREATE EXTENSION wb_automations;
 SELECT wb.setup() \gset
 INSERT INTO wb.entities (id, name) VALUES (95000, 'import');
 INSERT INTO wb.projects (id, entity_id, name) VALUES (7, 95000, 'p');

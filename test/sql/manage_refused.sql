@@ -1,5 +1,10 @@
 -- What W&B's client or server refuses is refused here, whichever way it comes.
+-- A database of its own, because it lists and numbers what is in it.
 SET client_min_messages = error;
+CREATE DATABASE regression_manage_refused TEMPLATE template0;
+\connect regression_manage_refused
+SET client_min_messages = error;
+CREATE EXTENSION wb_automations;
 SELECT wb.setup() \gset
 INSERT INTO wb.entities (id, name) VALUES (96000, 'refused');
 INSERT INTO wb.projects (id, entity_id, name) VALUES (96000, 96000, 'p');

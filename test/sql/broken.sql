@@ -64,7 +64,7 @@ SELECT wb.create_automation('state', wb.on_run_state(wb.project('broken', 'event
 SELECT wb.create_automation('alias', wb.on_add_artifact_alias(wb.project('broken', 'events')), wb.do_nothing()) \gset
 SET session_replication_role = replica;
 UPDATE wb.automations SET event_filter = '{"run_state_filter": {"states": ["PENDING"]}}' WHERE scope_id = :project AND name = 'state';
-UPDATE wb.automations SET event_filter = '{"username": "x"}' WHERE scope_id = :project AND name = 'alias';
+UPDATE wb.automations SET event_filter = '{"colour": "x"}' WHERE scope_id = :project AND name = 'alias';
 RESET session_replication_role;
 SELECT wb.start_run(:project, 'e') AS e \gset
 SELECT wb.finish_run(:e, 1) \gset

@@ -25,6 +25,8 @@ typedef struct WbTranslation
 	bool		is_dot_all;		/* a dot matches a line's end too */
 	int			size;			/* of the group that is open */
 	int			atom_size;		/* 0: nothing that could be repeated */
+	int			growth;			/* characters that repetitions have added so
+								 * far */
 	List	   *outer_sizes;	/* of the groups around it */
 	const char *reason;			/* why it cannot be used, or NULL */
 } WbTranslation;

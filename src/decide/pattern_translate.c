@@ -23,6 +23,9 @@
 /* Most characters that a pattern may stand for, repetitions written out. */
 #define EXPANDED_MAX	1000
 
+/* The time to compile repetitions grows faster than their size. */
+#define GROWTH_MAX		255
+
 /* Flags at the start of the pattern: they hold for all of it. */
 static bool
 translate_flags(WbTranslation *t, int *flags)
@@ -141,11 +144,15 @@ translate_repetition(WbTranslation *t)
 		t->reason = "quantifier operand invalid";
 	else if (most >= 0 && most < least)
 		t->reason = "invalid repetition count(s)";
-	else if (Max(least, most) > 255)
-		t->reason = "something is repeated more than 255 times";
+	else if (t->growth + t->atom_size * (Max(Max(least, most), 1) - 1) >=
+			 GROWTH_MAX)
+		t->reason = "repetitions add more than 254 characters when written out";
 	else
 	{
-		t->size += t->atom_size * (Max(Max(least, most), 1) - 1);
+		int			growth = t->atom_size * (Max(Max(least, most), 1) - 1);
+
+		t->growth += growth;
+		t->size += growth;
 		while (start < t->at)
 			wb_pattern_put(t, *start++);
 		/* greedy or not, there is a match or there is none */

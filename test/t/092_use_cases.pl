@@ -60,17 +60,18 @@ sub link_model
 
 subtest 'E02 the tutorial: a run with a name of ours ends with exit code 1, and Slack says so' => sub {
 	my $slack = WbAutomations::Endpoint->new(answers => [ { status => 200, body => 'ok' } ]);
+	my $tutorial = $node->sql(q(SELECT wb.create_project('ml', 'tutorial')));
 	$node->sql(sprintf q(
 		SELECT wb.create_slack_integration('ml', '%s', '#alerts');
 		SELECT wb.create_automation(
 			name   => 'failed runs',
-			event  => wb.on_run_state(wb.project('ml', 'training'), '{failed}', wb.where('display_name', '~', '^my-test-run')),
+			event  => wb.on_run_state(wb.project('ml', 'tutorial'), '{failed}', wb.where('display_name', '~', '^my-test-run')),
 			action => wb.send_notification(wb.slack_integration('ml', '#alerts'), title => '${run_name} failed', severity => 'ERROR'));),
 		$slack->url('/services/T0/B0/secret'));
 	my @requests = requests_of($slack, qq(
-		SELECT wb.finish_run(wb.start_run($project, 'my-test-run-1'), exit_code => 0);
-		SELECT wb.finish_run(wb.start_run($project, 'your-test-run'), exit_code => 1);
-		SELECT wb.finish_run(wb.start_run($project, 'my-test-run-2'), exit_code => 1);));
+		SELECT wb.finish_run(wb.start_run($tutorial, 'my-test-run-1'), exit_code => 0);
+		SELECT wb.finish_run(wb.start_run($tutorial, 'your-test-run'), exit_code => 1);
+		SELECT wb.finish_run(wb.start_run($tutorial, 'my-test-run-2'), exit_code => 1);));
 	is(scalar @requests, 1, 'one message: not for the one that succeeded, nor for the one of another name');
 	is($requests[0]{path}, '/services/T0/B0/secret', 'it goes to the address of the channel');
 	is(body_of($requests[0])->{text}, '*my-test-run-2 failed*', 'it names the run');

@@ -96,7 +96,7 @@ END $$;
 PREPARE lists AS SELECT what, pg_temp.listed(condition) FROM (VALUES
 	(1, 'of one automation', format('automation_id = %s', :on_data)),
 	(2, 'of all that happened in the project', format('project_id = %s', :project)),
-	(3, 'of the automations of the project itself', format('scope_type = ''PROJECT'' AND scope_id = %s', :project)),
+	(3, 'of the automations of the project itself', format('project_id = %s AND scope_type = ''PROJECT''', :project)),
 	(4, 'of those of one of its collections', format('scope_type = ''ARTIFACT_COLLECTION'' AND scope_id = %s', :data)),
 	(5, 'of the team''s', format('automation_id = %s AND scope_type = ''ENTITY'' AND scope_id = %s', :on_team, (SELECT entity_id FROM wb.projects WHERE id = :project)))) l(n, what, condition) ORDER BY n;
 EXECUTE lists;

@@ -40,7 +40,7 @@ sub expand
 
 	$node->sql("SELECT wb.create_automation('on $event_type', $event, wb.send_webhook(wb.webhook_integration('ml', 'hook'), '$payload'))");
 	$node->sql($sql);
-	my $request = $endpoint->wait_for_request;
+	my $request = $endpoint->wait_for_request(20);
 	my $body = eval { $json->decode($request->{body}) };
 	is($@, '', "the body about $event_type is JSON");
 	$node->wait_until_settled;

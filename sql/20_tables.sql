@@ -240,13 +240,19 @@ BEGIN
 		action_type     text NOT NULL,
 		action          jsonb NOT NULL,
 		result          jsonb,
+		scope_type      text,
+		scope_id        bigint,
 		CONSTRAINT executions_origin_check CHECK (origin IN ('event', 'error', 'replay', 'test')),
 		CONSTRAINT executions_state_check CHECK (state IN ('PENDING', 'FINISHED', 'FAILED', 'SKIPPED'))
 	) WITH (fillfactor = 80);
+	ALTER TABLE wb.executions ADD COLUMN IF NOT EXISTS scope_type text,
+		ADD COLUMN IF NOT EXISTS scope_id bigint;
 	CREATE INDEX IF NOT EXISTS executions_automation_id_id_idx ON wb.executions (automation_id, id);
 	CREATE INDEX IF NOT EXISTS executions_run_id_automation_id_id_idx
 		ON wb.executions (run_id, automation_id, id);
 	CREATE INDEX IF NOT EXISTS executions_project_id_id_idx ON wb.executions (project_id, id);
+	CREATE INDEX IF NOT EXISTS executions_collection_id_id_idx ON wb.executions (scope_id, id)
+		WHERE scope_type = 'ARTIFACT_COLLECTION';
 
 	-- The queue: a row for each execution that is not settled, keyed by it.
 	-- integration_id 0 stands for an action that needs no network.

@@ -109,6 +109,8 @@ typedef struct WbAutomation
 {
 	int64		id;
 	const char *name;
+	const char *scope_type;
+	int64		scope_id;
 	WbEventType event_type;
 	struct WbRule *rule;
 	WbActionType action_type;

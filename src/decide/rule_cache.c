@@ -212,6 +212,8 @@ read_automation(WbScan *scan, WbEventType type)
 
 	automation->id = wb_scan_id(scan, "id");
 	automation->name = wb_scan_text(scan, "name");
+	automation->scope_type = wb_scan_text(scan, "scope_type");
+	automation->scope_id = wb_scan_id(scan, "scope_id");
 	automation->event_type = type;
 	automation->action_type_name = wb_scan_text(scan, "action_type");
 	automation->action_type = action_type_of(automation->action_type_name);

@@ -533,7 +533,7 @@ LANGUAGE sql RETURN wb.set_enabled(id, false);
 COMMENT ON FUNCTION wb.disable_automation(bigint) IS
 'Switches an automation off; what is in the queue is still sent. Errors: undefined_object for an unknown one.';
 
-CREATE FUNCTION wb.delete_automation(id bigint) RETURNS void
+CREATE FUNCTION wb.delete_automation(id bigint) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
 	PERFORM wb.require_setup();
@@ -541,6 +541,8 @@ BEGIN
 	IF NOT FOUND THEN
 		RAISE EXCEPTION 'automation % does not exist', delete_automation.id USING ERRCODE = 'undefined_object';
 	END IF;
+	RETURN true;
 END $$;
 COMMENT ON FUNCTION wb.delete_automation(bigint) IS
-'Deletes an automation. Its history stays, and what is in the queue is still sent. Errors: undefined_object for an unknown one.';
+'Deletes an automation and returns true. Its history stays, and what is in the queue is still sent. Errors: undefined_object for an '
+'unknown one. W&B: Api.delete_automation.';

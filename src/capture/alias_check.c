@@ -43,7 +43,7 @@ typedef struct AliasRow
 static AliasRow
 read_alias(const TriggerData *trigger, HeapTuple row)
 {
-	AliasRow		alias;
+	AliasRow	alias;
 
 	alias.collection_id = wb_trigger_id(trigger, row, "collection_id");
 	alias.artifact_id = wb_trigger_id(trigger, row, "artifact_id");
@@ -161,7 +161,7 @@ is_same(const AliasRow *a, const AliasRow *b)
 		a->artifact_id == b->artifact_id && strcmp(a->name, b->name) == 0;
 }
 
-/* What follows NOT NULL in time cannot rely on it. */
+/* An UPDATE comes here before NOT NULL is checked. */
 static bool
 is_whole(const AliasRow *alias)
 {
@@ -175,8 +175,8 @@ wb_sql_check_alias(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigger = (TriggerData *) fcinfo->context;
 	HeapTuple	row;
-	AliasRow		written;
-	AliasRow		before;
+	AliasRow	written;
+	AliasRow	before;
 
 	if (!CALLED_AS_TRIGGER(fcinfo) ||
 		!TRIGGER_FIRED_FOR_ROW(trigger->tg_event) ||
@@ -190,11 +190,14 @@ wb_sql_check_alias(PG_FUNCTION_ARGS)
 	row = wb_trigger_new_row(trigger);
 	written = read_alias(trigger, row);
 	before = read_alias(trigger, trigger->tg_trigtuple);
-	if (!is_whole(&written) ||
-		(TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) &&
-		 is_same(&before, &written)))
+	if (!is_whole(&written))
 		return PointerGetDatum(row);
-	check_protection(&before);
+	if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event))
+	{
+		if (is_same(&before, &written))
+			return PointerGetDatum(row);
+		check_protection(&before);
+	}
 	check_protection(&written);
 	if (!TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
 		check_place(&written);

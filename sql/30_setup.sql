@@ -48,7 +48,7 @@ BEGIN
 		FOR EACH ROW EXECUTE FUNCTION wb.check_alias();
 	CREATE OR REPLACE TRIGGER wb_check_change BEFORE UPDATE OR DELETE ON wb.artifact_aliases
 		FOR EACH ROW EXECUTE FUNCTION wb.check_alias();
-	CREATE OR REPLACE TRIGGER wb_check BEFORE INSERT OR UPDATE ON wb.registries
+	CREATE OR REPLACE TRIGGER wb_check BEFORE INSERT OR UPDATE OF entity_id ON wb.registries
 		FOR EACH ROW EXECUTE FUNCTION wb.check_registry();
 
 	-- triggers of one row fire in the order of their names: an event first, and

@@ -129,7 +129,7 @@ BEGIN
 	RETURN NEW;
 END $$;
 COMMENT ON FUNCTION wb.check_registry() IS
-'BEFORE ROW trigger of wb.registries. Raises check_violation for a registry of an entity that is no organization.';
+'BEFORE ROW trigger of wb.registries, with INSERT and a change of entity_id. Raises check_violation for a registry of an entity that is no organization.';
 
 REVOKE EXECUTE ON FUNCTION wb.check_artifact(), wb.check_link(), wb.check_registry(), wb.follow_artifact(), wb.follow_link() FROM PUBLIC;
 

@@ -78,6 +78,8 @@ BEGIN
 		created_at timestamptz NOT NULL DEFAULT now(),
 		CONSTRAINT registries_entity_id_name_key UNIQUE (entity_id, name),
 		CONSTRAINT registries_name_check CHECK (name ~ '^[^/\\#?%:\r\n]{1,128}$'));
+	ALTER TABLE wb.registries ADD COLUMN IF NOT EXISTS protected_aliases text[] NOT NULL DEFAULT '{}'
+		CONSTRAINT registries_protected_aliases_check CHECK (array_position(protected_aliases, NULL) IS NULL);
 
 	-- Versions are logged in the collections of a project, and linked to those of
 	-- a registry.

@@ -266,6 +266,16 @@ begin_scan(WbScan *scan, Relation *table, const CacheKey *key)
 	return true;
 }
 
+/* Those that were made first fire first. */
+static int
+compare_ids(const ListCell *a, const ListCell *b)
+{
+	const WbAutomation *first = lfirst(a);
+	const WbAutomation *second = lfirst(b);
+
+	return first->id < second->id ? -1 : first->id > second->id;
+}
+
 /* Fill an entry from the table; its memory is the cache's. */
 static void
 load_entry(CacheEntry *entry)
@@ -287,6 +297,7 @@ load_entry(CacheEntry *entry)
 		}
 		wb_scan_end(&scan);
 		table_close(table, AccessShareLock);
+		list_sort(entry->automations, compare_ids);
 	}
 	MemoryContextSwitchTo(before);
 }

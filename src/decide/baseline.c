@@ -72,6 +72,7 @@ collect(WbCandidate *candidate, const WbEvent *event,
 	Oid			index_oid = wb_relation_index(table, "project_id", "id", NULL);
 	int			looks_left = wanted * RUNS_PER_VALUE;
 	Oid			root = wb_partition_root(source->table);
+	const char *name = event->metric_name;
 	WbScan		scan;
 	ScanKeyData key;
 
@@ -88,11 +89,11 @@ collect(WbCandidate *candidate, const WbEvent *event,
 			int			place = wanted - 1 - candidate->baseline_count;
 			float8	   *value = &candidate->baseline[place];
 
-			if (run_id != event->run_id && (OidIsValid(root) ?
-											read_last_value_in(root, run_id, event->metric_name,
-															   source, value) :
-											read_last_value(run_id, event->metric_name,
-															source, value)))
+			if (run_id == event->run_id)
+				continue;
+			if (OidIsValid(root) ?
+				read_last_value_in(root, run_id, name, source, value) :
+				read_last_value(run_id, name, source, value))
 				candidate->baseline_count++;
 		}
 		wb_scan_end(&scan);

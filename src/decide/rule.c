@@ -355,7 +355,7 @@ static bool
 check_single(const WbRule *rule, JsonbContainer *filter, WbProblem *problem)
 {
 	const char *other = rule->event_type == WB_EVENT_RUN_STATE ?
-		"run_metric_filter" : "run_state_filter";
+	"run_metric_filter" : "run_state_filter";
 	JsonbValue *value = wb_json_get(filter, other);
 
 	if (value == NULL || value->type == jbvNull)

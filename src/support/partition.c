@@ -86,15 +86,18 @@ find_child(PartitionKey key, PartitionDesc children, Datum *values)
 	int			child = -1;
 	int			bound;
 	bool		is_equal = false;
+	uint64		hash;
 
 	if (children->nparts == 0)
 		return InvalidOid;
 	switch (key->strategy)
 	{
 		case PARTITION_STRATEGY_HASH:
-			child = bounds->indexes[compute_partition_hash_value(key->partnatts, key->partsupfunc,
-																 key->partcollation, values,
-																 nulls) % bounds->nindexes];
+			hash = compute_partition_hash_value(key->partnatts,
+												key->partsupfunc,
+												key->partcollation, values,
+												nulls);
+			child = bounds->indexes[hash % bounds->nindexes];
 			break;
 		case PARTITION_STRATEGY_LIST:
 			bound = partition_list_bsearch(key->partsupfunc,

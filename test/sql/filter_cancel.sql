@@ -14,5 +14,5 @@ INSERT INTO wb.runs (project_id, name, display_name) SELECT :project, 'r' || n, 
 RESET statement_timeout;
 SELECT count(*) FROM wb.runs WHERE project_id = :project;
 -- the session goes on as before
-INSERT INTO wb.runs (project_id, name, display_name) VALUES (:project, 'match', repeat('ab', 101) || 'c'), (:project, 'none', 'abc');
+INSERT INTO wb.runs (project_id, name, display_name) VALUES (:project, 'match', 'a' || repeat('ab', 100) || 'c'), (:project, 'none', 'abc');
 SELECT r.name FROM wb.executions e JOIN wb.runs r ON r.id = e.run_id WHERE e.project_id = :project;

@@ -294,6 +294,15 @@ BEGIN
 		RAISE EXCEPTION 'unknown key "%" in an automation in W&B''s JSON', strange
 		USING ERRCODE = 'invalid_parameter_value', HINT = 'wb.export_automation(id) shows the form.';
 	END IF;
+	-- the id of a saved automation is W&B's, not one of this database
+	IF d ? 'id' AND NOT d ?| '{scope,event,action,triggeringCondition,triggeredAction}' THEN
+		changed := wb.wire_id(d->>'id', 'Trigger');
+		-- where one half of a pair is given, the automation has the other
+		SELECT coalesce(jsonb_object_agg(e.key, e.value), '{}') || d INTO d FROM jsonb_each(wb.export_automation(changed)) e
+		JOIN (VALUES ('triggeringEventType', 'eventFilter'), ('eventFilter', 'triggeringEventType'), ('scopeType', 'scopeID'), ('scopeID', 'scopeType'),
+			('triggeredActionType', 'triggeredActionConfig'), ('triggeredActionConfig', 'triggeredActionType')) p(key, given) USING (key)
+		WHERE d->>p.given IS NOT NULL;
+	END IF;
 	changes := jsonb_strip_nulls(jsonb_build_object('name', d->'name', 'enabled', d->'enabled', 'once_per', d->'once_per')) ||
 		CASE WHEN d ? 'description' THEN jsonb_build_object('description', d->'description') ELSE '{}' END ||
 		CASE WHEN d ? 'cooldown' THEN jsonb_build_object('cooldown', d->'cooldown') ELSE '{}' END ||
@@ -301,9 +310,7 @@ BEGIN
 	SELECT coalesce(jsonb_object_agg(c.key, c.value), '{}') INTO changes FROM jsonb_each(changes) c
 	WHERE c.value <> 'null' OR c.key IN ('description', 'cooldown');
 
-	-- the id of a saved automation is W&B's, not one of this database
-	IF d ? 'id' AND NOT d ?| '{scope,event,action,triggeringCondition,triggeredAction}' THEN
-		changed := wb.wire_id(d->>'id', 'Trigger');
+	IF changed IS NOT NULL THEN
 		PERFORM wb.update_automation(changed, changes);
 		RETURN changed;
 	END IF;

@@ -229,6 +229,16 @@ sub make_database
 	return $self->session($name);
 }
 
+sub drop_database
+{
+	my ($self, $name) = @_;
+	my $session = $self->session;
+
+	$session->sql("DROP DATABASE $name WITH (FORCE)");
+	$session->close;
+	return;
+}
+
 # A project with a hundred runs, and the peer.
 sub prepare
 {

@@ -276,7 +276,7 @@ sub add_rule
 {
 	my ($session, $name, $metric, %args) = @_;
 	my $action = $args{action} // 'wb.do_nothing()';
-	my $cooldown = $args{cooldown} ? "interval '$args{cooldown}'" : 'NULL';
+	my $cooldown = defined $args{cooldown} ? "interval '$args{cooldown}'" : 'NULL';
 
 	return $session->sql(qq(SELECT wb.create_automation('$name',
 		wb.on_run_metric(wb.project('bench', 'bench'), $metric), $action,

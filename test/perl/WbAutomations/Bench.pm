@@ -83,7 +83,7 @@ sub in_turn
 	}
 	for my $round (1 .. $rounds)
 	{
-		print STDERR "$what: round $round of $rounds\n";
+		print STDERR "$what: round $round of $rounds\n" if $round == 1 || $rounds < 20;
 		push @{ $values{$_} }, $code{$_}->() for @names;
 		push @names, shift @names;
 	}

@@ -268,8 +268,11 @@ BEGIN
 		last_error      text
 	) WITH (fillfactor = 90, autovacuum_vacuum_scale_factor = 0,
 			autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
-	CREATE INDEX IF NOT EXISTS deliveries_integration_id_due_at_idx
-		ON wb.deliveries (integration_id, due_at, execution_id);
+	-- execution_id is no key here: with empty tables both indexes would look
+	-- equal to a plan that looks for one, and it would keep the wrong one
+	CREATE INDEX IF NOT EXISTS deliveries_integration_id_due_at_execution_id_idx
+		ON wb.deliveries (integration_id, due_at) INCLUDE (execution_id);
+	DROP INDEX IF EXISTS wb.deliveries_integration_id_due_at_idx;
 
 	-- What each attempt met.  Append only.
 	CREATE TABLE IF NOT EXISTS wb.delivery_attempts (

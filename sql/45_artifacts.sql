@@ -141,6 +141,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
 	PERFORM wb.require_setup();
+	PERFORM wb.check_name('registry', create_registry.registry);
 	INSERT INTO wb.entities (name, kind) VALUES (create_registry.organization, 'organization')
 	ON CONFLICT (name) DO NOTHING;
 	INSERT INTO wb.registries (entity_id, name)
@@ -201,6 +202,7 @@ DECLARE
 	word text;
 BEGIN
 	PERFORM wb.require_setup();
+	PERFORM wb.check_name('collection', log_artifact.collection);
 	INSERT INTO wb.collections (project_id, name, type)
 	VALUES (log_artifact.project_id, log_artifact.collection, log_artifact.type)
 	ON CONFLICT (project_id, name) DO NOTHING;
@@ -297,6 +299,7 @@ DECLARE
 	found bigint;
 	word text;
 BEGIN
+	PERFORM wb.check_name('collection', link_artifact.collection);
 	INSERT INTO wb.collections (registry_id, name, type)
 	SELECT link_artifact.registry_id, link_artifact.collection, c.type FROM wb.collections c WHERE c.id = source
 	ON CONFLICT (registry_id, name) DO NOTHING;
@@ -351,6 +354,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	home bigint := wb.collection_of(add_alias.artifact_id);
 BEGIN
+	PERFORM wb.check_name('alias', add_alias.alias);
 	INSERT INTO wb.artifact_aliases AS l (collection_id, alias, artifact_id)
 	VALUES (coalesce(add_alias.collection_id, home), add_alias.alias, add_alias.artifact_id)
 	ON CONFLICT (collection_id, alias) DO UPDATE
@@ -385,6 +389,7 @@ CREATE FUNCTION wb.add_tag(artifact_id bigint, tag text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
+	PERFORM wb.check_name('tag', add_tag.tag);
 	PERFORM wb.collection_of(add_tag.artifact_id);
 	INSERT INTO wb.artifact_tags (artifact_id, tag) VALUES (add_tag.artifact_id, add_tag.tag)
 	ON CONFLICT (artifact_id, tag) DO NOTHING;
@@ -411,6 +416,7 @@ CREATE FUNCTION wb.add_collection_tag(collection_id bigint, tag text) RETURNS vo
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
+	PERFORM wb.check_name('tag', add_collection_tag.tag);
 	PERFORM wb.require_collection(add_collection_tag.collection_id);
 	INSERT INTO wb.collection_tags (collection_id, tag) VALUES (add_collection_tag.collection_id, add_collection_tag.tag)
 	ON CONFLICT (collection_id, tag) DO NOTHING;

@@ -221,9 +221,11 @@ SELECT pg_temp.try(format('UPDATE wb.registries SET protected_aliases = %L WHERE
 
 -- G059 an alias has no / and no :
 SELECT a, pg_temp.try(format('SELECT wb.add_alias(%s, %L)', :v0, a)) AS answer FROM unnest(ARRAY['a/b', 'a:b', '', 'a b', 'a-b_c.1']) a;
+SELECT pg_temp.try(format('INSERT INTO wb.artifact_aliases (collection_id, alias, artifact_id) VALUES (%s, %L, %s)', :home, 'p/q', :v0)) AS answer;
 
 -- G060 v and a number is the number of a version, and no alias
 SELECT a, pg_temp.try(format('SELECT wb.add_alias(%s, %L)', :v0, a)) AS answer FROM unnest(ARRAY['v0', 'v12', 'v', 'v1a', 'V1']) a;
+SELECT pg_temp.try(format('INSERT INTO wb.artifact_aliases (collection_id, alias, artifact_id) VALUES (%s, %L, %s)', :home, 'v34', :v0)) AS answer;
 SELECT wb.artifact('conform_artifact/p/g051:v1') = :v1 AS is_v1;
 
 -- G061 a tag that is added to a version fires, once
@@ -263,6 +265,7 @@ SELECT * FROM pg_temp.news();
 -- G066 tags are of letters, digits, _ and -, with blanks between words only
 SELECT t, split_part(pg_temp.try(format('SELECT wb.add_tag(%s, %L)', :v0, t)), ';', 1) AS of_version, split_part(pg_temp.try(format('SELECT wb.add_collection_tag(%s, %L)', :home, t)), ';', 1) AS of_collection
 FROM unnest(ARRAY['a b', 'a  b', 'a-b_1', 'a/b', 'a.b', ' a', 'a ', '']) t;
+SELECT pg_temp.try(format('INSERT INTO wb.artifact_tags (artifact_id, tag) VALUES (%s, %L)', :v0, 'p/q')) AS answer;
 UPDATE wb.automations SET enabled = false WHERE name LIKE 'g0%' AND enabled;
 DROP OWNED BY regress_member;
 DROP ROLE regress_member;

@@ -46,6 +46,7 @@ static const char *const table_names[WB_TABLE_COUNT] = {
 	[WB_TABLE_ARTIFACTS] = "artifacts",
 	[WB_TABLE_AUTOMATIONS] = "automations",
 	[WB_TABLE_COLLECTIONS] = "collections",
+	[WB_TABLE_DELIVERIES] = "deliveries",
 	[WB_TABLE_ENTITIES] = "entities",
 	[WB_TABLE_EXECUTIONS] = "executions",
 	[WB_TABLE_INSTALLATION] = "installation",

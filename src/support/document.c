@@ -58,24 +58,67 @@ float_value(float8 number)
 	return value;
 }
 
+/*
+ * Where a key belongs among those of a document.  jsonb orders keys by their
+ * length first.
+ */
+static int
+find_position(const WbDocument *document, const JsonbValue *key)
+{
+	int			position = document->count;
+	int			length = key->val.string.len;
+
+	while (position > 0)
+	{
+		const JsonbValue *other = &document->pairs[position - 1].key;
+		int			difference = other->val.string.len - length;
+
+		if (difference == 0)
+			difference = memcmp(other->val.string.val, key->val.string.val,
+								length);
+		Assert(difference != 0);
+		if (difference < 0)
+			break;
+		position--;
+	}
+	return position;
+}
+
+/*
+ * Members are put in order as they come.  jsonb would sort them in the end,
+ * and by a way that takes longer than all the rest of a document.
+ */
 static void
 add(WbDocument *document, const char *key, JsonbValue value)
 {
 	JsonbValue	name = text_value(key);
+	int			position = find_position(document, &name);
+	JsonbPair  *pair;
 
-	pushJsonbValue(&document->state, WJB_KEY, &name);
-	pushJsonbValue(&document->state, WJB_VALUE, &value);
+	if (document->count == document->allocated)
+	{
+		document->allocated *= 2;
+		document->pairs = repalloc(document->pairs,
+								   sizeof(JsonbPair) * document->allocated);
+	}
+	pair = &document->pairs[position];
+	memmove(pair + 1, pair,
+			sizeof(JsonbPair) * (document->count - position));
+	pair->key = name;
+	pair->value = value;
+	document->count++;
 }
 
 /* Start an object, in the current memory context. */
 void
 wb_document_begin(WbDocument *document)
 {
-	document->state = NULL;
-	pushJsonbValue(&document->state, WJB_BEGIN_OBJECT, NULL);
+	document->allocated = 20;
+	document->count = 0;
+	document->pairs = palloc(sizeof(JsonbPair) * document->allocated);
 }
 
-/* Add a string; nothing where the value is NULL. */
+/* Add a string; nothing where the value is NULL.  It is not copied. */
 void
 wb_document_add_text(WbDocument *document, const char *key, const char *value)
 {
@@ -103,37 +146,43 @@ void
 wb_document_add_floats(WbDocument *document, const char *key,
 					   const float8 *values, int count)
 {
-	JsonbValue	name = text_value(key);
+	JsonbValue	array = {.type = jbvArray};
 
-	pushJsonbValue(&document->state, WJB_KEY, &name);
-	pushJsonbValue(&document->state, WJB_BEGIN_ARRAY, NULL);
+	array.val.array.nElems = count;
+	array.val.array.rawScalar = false;
+	array.val.array.elems = palloc(sizeof(JsonbValue) * count);
 	for (int i = 0; i < count; i++)
-	{
-		JsonbValue	value = float_value(values[i]);
-
-		pushJsonbValue(&document->state, WJB_ELEM, &value);
-	}
-	pushJsonbValue(&document->state, WJB_END_ARRAY, NULL);
+		array.val.array.elems[i] = float_value(values[i]);
+	add(document, key, array);
 }
 
 /* Add an object or an array; nothing where it is NULL. */
 void
 wb_document_add_jsonb(WbDocument *document, const char *key, Jsonb *value)
 {
+	JsonbParseState *state = NULL;
 	JsonbValue	part = {.type = jbvBinary};
+	JsonbValue *unpacked;
 
 	if (value == NULL)
 		return;
 	part.val.binary.data = &value->root;
 	part.val.binary.len = VARSIZE(value) - VARHDRSZ;
-	add(document, key, part);
+
+	/* an array takes a packed value apart, which add() needs */
+	pushJsonbValue(&state, WJB_BEGIN_ARRAY, NULL);
+	pushJsonbValue(&state, WJB_ELEM, &part);
+	unpacked = pushJsonbValue(&state, WJB_END_ARRAY, NULL);
+	add(document, key, unpacked->val.array.elems[0]);
 }
 
 /* Finish the object. */
 Jsonb *
 wb_document_end(WbDocument *document)
 {
-	JsonbValue *whole = pushJsonbValue(&document->state, WJB_END_OBJECT, NULL);
+	JsonbValue	whole = {.type = jbvObject};
 
-	return JsonbValueToJsonb(whole);
+	whole.val.object.nPairs = document->count;
+	whole.val.object.pairs = document->pairs;
+	return JsonbValueToJsonb(&whole);
 }

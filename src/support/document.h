@@ -19,7 +19,9 @@
 
 typedef struct WbDocument
 {
-	JsonbParseState *state;
+	JsonbPair  *pairs;			/* in jsonb's own order */
+	int			count;
+	int			allocated;
 } WbDocument;
 
 extern void wb_document_begin(WbDocument *document);

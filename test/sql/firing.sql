@@ -116,7 +116,7 @@ SELECT event->>'step' AS step FROM wb.executions WHERE run_id = :b AND (event->>
 ROLLBACK;
 -- so does a unique index, immediate or deferred, and NOT NULL
 BEGIN;
-DELETE FROM wb.executions WHERE run_id IN (:a, :b);
+DELETE FROM wb.executions;
 CREATE UNIQUE INDEX ON wb.executions (run_id, (event->>'metricName'), (event->>'observed'));
 INSERT INTO wb.run_metrics (run_id, name, step, value) VALUES (:b, 'loss', 63, 1), (:b, 'loss', 64, 1), (:b, 'loss', 65, 2);
 SELECT event->>'step' AS step FROM wb.executions WHERE run_id = :b ORDER BY id;

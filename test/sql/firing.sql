@@ -174,6 +174,16 @@ INSERT INTO wb.run_metrics (run_id, name, step, value) VALUES (:b, 'loss', 91, 1
 SELECT tableoid::regclass AS partition, event->>'step' AS step FROM wb.executions ORDER BY id;
 ROLLBACK;
 
+-- setup() gives older tables the room that settling needs, and respects a choice
+BEGIN;
+ALTER TABLE wb.executions SET (fillfactor = 80);
+SELECT wb.setup();
+SELECT reloptions FROM pg_class WHERE oid = 'wb.executions'::regclass;
+ALTER TABLE wb.executions SET (fillfactor = 70);
+SELECT wb.setup();
+SELECT reloptions FROM pg_class WHERE oid = 'wb.executions'::regclass;
+ROLLBACK;
+
 -- everything as it was: the tables are learnt anew after each change
 INSERT INTO wb.run_metrics (run_id, name, step, value) VALUES (:b, 'loss', 99, 1);
 SELECT event->>'step' AS step FROM wb.executions WHERE run_id = :b AND event->>'step' = '99';

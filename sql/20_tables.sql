@@ -219,8 +219,9 @@ BEGIN
 		tick_at       timestamptz NOT NULL);
 
 	-- History.  No index on or over state, and room in each page for a second
-	-- version of its rows: settling an execution stays a HOT update.  Ids of automations, runs and artifacts are plain numbers, so that
-	-- history outlives them and nobody waits for their deletion.
+	-- version of its rows: settling an execution stays a HOT update.  Ids of
+	-- automations, runs and artifacts are plain numbers, so that history outlives
+	-- them and nobody waits for their deletion.
 	CREATE TABLE IF NOT EXISTS wb.executions (
 		id              bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 		automation_id   bigint NOT NULL,

@@ -192,8 +192,8 @@ wb_sql_watched(PG_FUNCTION_ARGS)
 
 	/*
 	 * The server reads messages from other backends when it takes a lock for
-	 * the first time, which a transaction that goes on writing to one table no
-	 * longer does.  So they are read here, once a statement.
+	 * the first time, which a transaction that goes on writing to one table
+	 * no longer does.  So they are read here, once a statement.
 	 */
 	if (fcinfo->flinfo->fn_extra == NULL)
 	{

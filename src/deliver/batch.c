@@ -1,12 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * batch.c
- *		Collects the firings of a statement, and writes them safely.
- *
- * The user's write must not fail because of an automation.  Rows are written
- * within a subtransaction, and an error there is logged and swallowed; only
- * what the whole server suffers from (a cancelled query, a shutdown, no
- * memory, no disk) goes on to the user.
+ *		Collects the firings of a statement, to write them together.
  *
  * A subtransaction that writes costs as much as the rows of a firing, and more
  * than 64 of them in one transaction make every other session's snapshots
@@ -28,7 +23,6 @@
 #include "postgres.h"
 
 #include "access/table.h"
-#include "access/xact.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_trigger.h"
 #include "deliver/deliver.h"
@@ -37,7 +31,6 @@
 #include "tcop/utility.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
-#include "utils/resowner.h"
 
 #define BATCH_MAX	64
 
@@ -53,90 +46,19 @@ static WbBatch *open_batch = NULL;
 static ExecutorFinish_hook_type next_finish = NULL;
 static ProcessUtility_hook_type next_utility = NULL;
 
-/* Must the user hear of an error, because it is not about the automation? */
-static bool
-concerns_everybody(const ErrorData *error)
+/* Records to write together. */
+typedef struct Share
 {
-	switch (ERRCODE_TO_CATEGORY(error->sqlerrcode))
-	{
-		case MAKE_SQLSTATE('5', '3', '0', '0', '0'):	/* no resources */
-		case MAKE_SQLSTATE('5', '7', '0', '0', '0'):	/* cancelled */
-		case MAKE_SQLSTATE('5', '8', '0', '0', '0'):	/* system error */
-			return true;
-		default:
-			return false;
-	}
-}
-
-static void
-log_loss(const char *automation_name, const ErrorData *error)
-{
-	ereport(LOG,
-			(errcode(error->sqlerrcode),
-			 errmsg("could not record that automation \"%s\" fired: %s",
-					automation_name, error->message)));
-}
-
-/* What is done within a subtransaction. */
-typedef struct Work
-{
-	void		(*run) (const struct Work *work);
-	const WbEvent *event;
 	WbRecord  **records;
 	int			count;
-	const char *automation_name;	/* NULL: a failure is not logged */
-} Work;
+} Share;
 
 static void
-visit(const Work *work)
+write_share(void *argument)
 {
-	wb_snapshot_visit(work->event);
-}
+	Share	   *share = argument;
 
-static void
-write_rows(const Work *work)
-{
-	wb_history_write(work->records, work->count);
-}
-
-/* Do something; false, and nothing is done, where that failed. */
-static bool
-run_guarded(const Work *work)
-{
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	volatile bool is_done = false;
-
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		work->run(work);
-		ReleaseCurrentSubTransaction();
-		is_done = true;
-	}
-	PG_CATCH();
-	{
-		ErrorData  *error;
-
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
-
-		/* outside of a block, nobody above would end our subtransaction */
-		if (concerns_everybody(error))
-			ReThrowError(error);
-		if (work->automation_name != NULL)
-			log_loss(work->automation_name, error);
-		FreeErrorData(error);
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
-	return is_done;
+	wb_history_write(share->records, share->count);
 }
 
 /*
@@ -146,16 +68,15 @@ run_guarded(const Work *work)
 static void
 write_records(WbRecord **records, int count)
 {
-	Work		all = {.run = write_rows,.records = records,.count = count};
+	Share		all = {records, count};
 
-	if (count > 1 && run_guarded(&all))
+	if (count > 1 && wb_guard_write(write_share, &all, NULL))
 		return;
 	for (int i = 0; i < count; i++)
 	{
-		Work		one = {.run = write_rows,.records = &records[i],.count = 1,
-		.automation_name = records[i]->automation_name};
+		Share		one = {&records[i], 1};
 
-		run_guarded(&one);
+		wb_guard_write(write_share, &one, records[i]->automation_name);
 	}
 }
 
@@ -188,50 +109,41 @@ write_batch(WbBatch *batch)
 	MemoryContextReset(batch->context);
 }
 
-/*
- * Compose the rows of a firing; NULL where that raised.  It only computes, so
- * no subtransaction is needed.
- */
-static WbRecord *
-compose_guarded(const WbFiring *firing)
+/* What it takes to make a record of a firing. */
+typedef struct Composing
 {
-	MemoryContext context = CurrentMemoryContext;
-	WbRecord   *volatile record = NULL;
+	const WbFiring *firing;
+	WbRecord   *record;
+} Composing;
 
-	PG_TRY();
-	{
-		record = wb_history_compose(firing);
-	}
-	PG_CATCH();
-	{
-		ErrorData  *error;
+static void
+compose(void *argument)
+{
+	Composing  *composing = argument;
 
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		if (concerns_everybody(error))
-			PG_RE_THROW();
-		FlushErrorState();
-		log_loss(firing->verdict->automation->name, error);
-		FreeErrorData(error);
-	}
-	PG_END_TRY();
-	return record;
+	composing->record = wb_history_compose(composing->firing);
+}
+
+static void
+visit(void *argument)
+{
+	wb_snapshot_visit(argument);
 }
 
 static void
 add_to(WbBatch *batch, const WbFiring *firing)
 {
 	MemoryContext before;
-	WbRecord   *record;
+	Composing	composing = {firing, NULL};
 
 	if (batch->context == NULL)
 		batch->context = AllocSetContextCreate(batch->parent, "wb firings",
 											   ALLOCSET_DEFAULT_SIZES);
 	before = MemoryContextSwitchTo(batch->context);
-	record = compose_guarded(firing);
+	if (wb_guard_compute(compose, &composing,
+						 firing->verdict->automation->name))
+		batch->records[batch->count++] = composing.record;
 	MemoryContextSwitchTo(before);
-	if (record != NULL)
-		batch->records[batch->count++] = record;
 	if (batch->count == BATCH_MAX)
 		write_batch(batch);
 }
@@ -242,10 +154,10 @@ wb_batch_add(const WbFiring *firing)
 {
 	const WbVerdict *verdict = firing->verdict;
 	WbBatch		single = {.parent = CurrentMemoryContext};
-	Work		visited = {.run = visit,.event = verdict->event,
-	.automation_name = verdict->automation->name};
 
-	if (!wb_snapshot_is_known(visited.event) && !run_guarded(&visited))
+	if (!wb_snapshot_is_known(verdict->event) &&
+		!wb_guard_write(visit, unconstify(WbEvent *, verdict->event),
+						verdict->automation->name))
 		return;
 	if (open_batch != NULL)
 	{

@@ -4,7 +4,7 @@
  *		An automation is due to fire: does it, and what is said of it?
  *
  * Here it is decided whether a cooldown forbids it.  What comes of that is
- * written by batch.c, which never lets an error of ours reach the user.
+ * written by batch.c, and guard.c lets no error of ours reach the user.
  *
  * IDENTIFICATION
  *		src/deliver/fire.c

@@ -3,8 +3,8 @@
  * fire.h
  *		The writer's side of the queue, between its own files.
  *
- * Private to fire.c, cooldown.c, snapshot.c, batch.c and history.c, which all
- * run inside the user's transaction.
+ * Private to fire.c, cooldown.c, snapshot.c, batch.c, guard.c and history.c,
+ * which all run inside the user's transaction.
  *
  * IDENTIFICATION
  *		src/deliver/fire.h
@@ -61,6 +61,14 @@ extern WbCooldown wb_cooldown_find(const WbVerdict *verdict,
 extern TimestampTz wb_cooldown_end(TimestampTz start,
 								   const Interval *cooldown);
 extern bool wb_cooldown_applies(const WbAutomation *automation);
+
+/* deliver/guard.c */
+typedef void (*WbGuarded) (void *argument);
+
+extern bool wb_guard_write(WbGuarded function, void *argument,
+						   const char *automation_name);
+extern bool wb_guard_compute(WbGuarded function, void *argument,
+							 const char *automation_name);
 
 /* deliver/history.c */
 extern WbRecord *wb_history_compose(const WbFiring *firing);

@@ -3,7 +3,7 @@
  * history.c
  *		Writes firings into history and queue, in the user's transaction.
  *
- * Runs within the subtransaction of batch.c, as the owner of the tables.
+ * Runs within a subtransaction of guard.c, as the owner of the tables.
  * Nothing here can wait for another session: rows are only inserted, no unique
  * key can collide, and there is no foreign key.
  *

@@ -115,12 +115,12 @@ static void
 add_run(WbDocument *out, const WbEvent *event, const Place *place)
 {
 	wb_document_add_text(out, "runName", event->display_name ?
-					 event->display_name : event->run_name);
+						 event->display_name : event->run_name);
 	wb_document_add_text(out, "runId", event->run_name);
 	if (place->entity != NULL)
 		wb_document_add_text(out, "runPath", psprintf("%s/%s/%s", place->entity,
-												  place->project,
-												  event->run_name));
+													  place->project,
+													  event->run_name));
 }
 
 static void
@@ -131,7 +131,7 @@ add_metric(WbDocument *out, const WbVerdict *verdict)
 	if (!verdict->has_observed)
 		return;
 	wb_document_add_floats(out, "metricValues", verdict->values,
-					   verdict->value_count);
+						   verdict->value_count);
 	wb_document_add_float(out, "observed", verdict->observed);
 	if (!isnan(verdict->threshold))
 		wb_document_add_float(out, "threshold", verdict->threshold);
@@ -148,9 +148,9 @@ add_version(WbDocument *out, const WbEvent *event, const Place *place)
 	wb_document_add_integer(out, "artifactId", event->artifact_id);
 	if (place->entity != NULL)
 		wb_document_add_text(out, "artifactVersionString",
-						 psprintf("%s/%s/%s:%s", place->entity, place->project,
-								  event->collection_name,
-								  event->alias ? event->alias : number));
+							 psprintf("%s/%s/%s:%s", place->entity, place->project,
+									  event->collection_name,
+									  event->alias ? event->alias : number));
 	wb_document_add_jsonb(out, "artifactMetadata",
 						  event->artifact_metadata);
 }
@@ -175,11 +175,11 @@ wb_snapshot_event(const WbVerdict *verdict)
 {
 	const WbEvent *event = verdict->event;
 	const Place *place = &known.place;
-	WbDocument out;
+	WbDocument	out;
 
 	wb_document_begin(&out);
 	wb_document_add_text(&out, "eventType",
-					 wb_event_type_shown(verdict->automation->event_type));
+						 wb_event_type_shown(verdict->automation->event_type));
 	wb_document_add_text(&out, "eventAuthor", event->username);
 	wb_document_add_text(&out, "entityName", place->entity);
 	wb_document_add_text(&out, "projectName", place->project);
@@ -193,14 +193,14 @@ wb_snapshot_event(const WbVerdict *verdict)
 			break;
 		case WB_EVENT_SCHEDULE:
 			wb_document_add_text(&out, "tickAt",
-							 timestamptz_to_str(event->tick_at));
+								 timestamptz_to_str(event->tick_at));
 			wb_document_add_jsonb(&out, "summary", event->tick_summary);
 			break;
 		case WB_EVENT_RUN_SILENT:
 			add_run(&out, event, place);
 			wb_document_add_text(&out, "metricName", event->silent_metric);
 			wb_document_add_text(&out, "lastSignAt",
-							 timestamptz_to_str(event->last_sign_at));
+								 timestamptz_to_str(event->last_sign_at));
 			break;
 		case WB_EVENT_RUN_STATE:
 			add_run(&out, event, place);

@@ -24,7 +24,6 @@
 #include "access/tableam.h"
 #include "access/transam.h"
 #include "access/xact.h"
-#include "catalog/dependency.h"
 #include "catalog/pg_class.h"
 #include "commands/sequence.h"
 #include "deliver/append.h"
@@ -98,8 +97,8 @@ learn_columns(WbAppendTarget *target, Relation table)
 		{
 			if (attribute->attidentity == '\0')
 				return false;
-			target->sequence = getIdentitySequence(RelationGetRelid(table),
-												   attribute->attnum, false);
+			target->sequence = wb_identity_sequence(table,
+													attribute->attnum);
 		}
 	}
 	return found == target->column_count;

@@ -15,9 +15,11 @@
 #define WB_COMPAT_H
 
 #include "access/genam.h"
+#include "catalog/dependency.h"
 #include "executor/executor.h"
 #include "fmgr.h"
 #include "storage/proc.h"
+#include "utils/rel.h"
 
 #if PG_VERSION_NUM < 150000
 #error "wb_automations needs PostgreSQL 15 or newer"
@@ -49,9 +51,20 @@ wb_insert_index_entries(ResultRelInfo *target, TupleTableSlot *slot,
 						EState *estate)
 {
 #if PG_VERSION_NUM >= 160000
-	ExecInsertIndexTuples(target, slot, estate, false, false, NULL, NIL, false);
+	ExecInsertIndexTuples(target, slot, estate, false, false, NULL, NIL,
+						  false);
 #else
 	ExecInsertIndexTuples(target, slot, estate, false, false, NULL, NIL);
+#endif
+}
+
+static inline Oid
+wb_identity_sequence(Relation table, AttrNumber column)
+{
+#if PG_VERSION_NUM >= 170000
+	return getIdentitySequence(table, column, false);
+#else
+	return getIdentitySequence(RelationGetRelid(table), column, false);
 #endif
 }
 

@@ -220,9 +220,10 @@ BEGIN
 		automation_id bigint PRIMARY KEY,
 		tick_at       timestamptz NOT NULL);
 
-	-- History.  No index on or over state: settling an execution stays a HOT
-	-- update.  Ids of automations, runs and artifacts are plain numbers, so that
-	-- history outlives them and nobody waits for their deletion.
+	-- History.  No index on or over state, and room in each page for a second
+	-- version of its rows: settling an execution stays a HOT update.  Ids of
+	-- automations, runs and artifacts are plain numbers, so that history outlives
+	-- them and nobody waits for their deletion.
 	CREATE TABLE IF NOT EXISTS wb.executions (
 		id              bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 		automation_id   bigint NOT NULL,
@@ -246,7 +247,11 @@ BEGIN
 		scope_id        bigint,
 		CONSTRAINT executions_origin_check CHECK (origin IN ('event', 'error', 'replay', 'test')),
 		CONSTRAINT executions_state_check CHECK (state IN ('PENDING', 'FINISHED', 'FAILED', 'SKIPPED'))
-	) WITH (fillfactor = 80);
+	) WITH (fillfactor = 50);
+	-- older tables have less room; what somebody chose on purpose stays
+	IF EXISTS (SELECT FROM pg_class WHERE oid = 'wb.executions'::regclass AND 'fillfactor=80' = ANY (reloptions)) THEN
+		ALTER TABLE wb.executions SET (fillfactor = 50);
+	END IF;
 	ALTER TABLE wb.executions ADD COLUMN IF NOT EXISTS scope_type text,
 		ADD COLUMN IF NOT EXISTS scope_id bigint;
 	CREATE INDEX IF NOT EXISTS executions_automation_id_id_idx ON wb.executions (automation_id, id);

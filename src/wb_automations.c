@@ -26,6 +26,7 @@ _PG_init(void)
 {
 	wb_setting_define_all();
 	wb_met_runs_register_callbacks();
+	wb_batch_register_hooks();
 	wb_wake_register_callbacks();
 	wb_launcher_register();
 }

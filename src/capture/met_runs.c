@@ -4,8 +4,8 @@
  *		Lets nearly every metric row pass without queueing a trigger.
  *
  * wb.watched(run_id, name) stands in the WHEN clause of the trigger on
- * wb.run_metrics, which PostgreSQL asks before it queues a row: one or two
- * hash probes, no trigger queue memory for rows that no rule looks at.  It is
+ * wb.run_metrics, which PostgreSQL asks before it queues a row: one probe, no
+ * trigger queue memory for rows that no rule looks at.  It is
  * true for a metric with a rule, and once for each run that this backend has
  * not met, so that the trigger can check that the run exists; there is no
  * foreign key, which would cost several times as much as everything here.
@@ -25,7 +25,6 @@
 #include "capture/capture.h"
 #include "common/hashfn.h"
 #include "decide/decide.h"
-#include "storage/proc.h"
 #include "support/compat.h"
 #include "support/relation.h"
 #include "support/setting.h"
@@ -58,22 +57,49 @@ static bool has_met = false;
 static bool must_forget = false;
 static int64 last_run_id = 0;
 
+/*
+ * A metric of a run that was let pass, and will be as long as the stamp is the
+ * present one.  Short names only; the slot of a pair is what its hash says,
+ * and the latest comer has it.
+ */
+typedef struct Passed
+{
+	uint64		stamp;
+	int64		run_id;
+	int			length;
+	char		name[44];
+} Passed;
+
+StaticAssertDecl(sizeof(Passed) == 64, "a slot is a cache line");
+
+#define PASSED_BITS	10
+
+static Passed passed[1 << PASSED_BITS];
+static uint64 forgotten = 0;	/* how often must_forget was set */
+
 WB_FUNCTION_INFO_V1(wb_sql_watched);
 
 /* Only marks: the table may be in use by the code that was interrupted. */
+static void
+mark_forgotten(void)
+{
+	must_forget = true;
+	forgotten++;
+}
+
 static void
 forget_on_message(Datum argument, Oid relation)
 {
 	if (!OidIsValid(relation) ||
 		relation == wb_relation_known_oid(WB_TABLE_RUNS))
-		must_forget = true;
+		mark_forgotten();
 }
 
 static void
 forget_on_abort(XactEvent event, void *argument)
 {
 	if (event == XACT_EVENT_ABORT)
-		must_forget = true;
+		mark_forgotten();
 }
 
 static void
@@ -81,7 +107,7 @@ forget_on_subabort(SubXactEvent event, SubTransactionId own,
 				   SubTransactionId parent, void *argument)
 {
 	if (event == SUBXACT_EVENT_ABORT_SUB)
-		must_forget = true;
+		mark_forgotten();
 }
 
 /* Called once, from _PG_init. */
@@ -120,24 +146,34 @@ wb_met_runs_add(int64 run_id)
 	return !is_found;
 }
 
-/*
- * Read messages from other backends when a new command starts.  The server
- * itself does so only when it takes a lock for the first time, which a
- * transaction that goes on writing to one table no longer does.
- */
-static void
-read_messages(void)
+/* Both counters only ever grow, so their sum stays only where both do. */
+static inline uint64
+present_stamp(void)
 {
-	static LocalTransactionId last_transaction = InvalidLocalTransactionId;
-	static CommandId last_command = InvalidCommandId;
-	CommandId	command = GetCurrentCommandId(false);
-	LocalTransactionId transaction = wb_local_transaction_id();
+	return wb_rules_generation() + forgotten;
+}
 
-	if (command == last_command && transaction == last_transaction)
-		return;
-	last_command = command;
-	last_transaction = transaction;
-	AcceptInvalidationMessages();
+/* Where it is noted that a metric of a run may pass. */
+static inline Passed *
+passed_slot(int64 run_id, const char *name, int length)
+{
+	uint64		first = 0;
+	uint64		last = 0;
+
+	if (length >= (int) sizeof(uint64))
+	{
+		memcpy(&first, name, sizeof(uint64));
+		memcpy(&last, name + length - sizeof(uint64), sizeof(uint64));
+	}
+	else if (length > 0)
+	{
+		first = (unsigned char) name[0] |
+			(unsigned char) name[length / 2] << 8;
+		last = (unsigned char) name[length - 1];
+	}
+	first = (first ^ (uint64) run_id) * UINT64CONST(0x9E3779B97F4A7C15);
+	last = (last ^ length) * UINT64CONST(0xC2B2AE3D27D4EB4F);
+	return &passed[(first ^ last) >> (64 - PASSED_BITS)];
 }
 
 /* wb.watched(run_id bigint, name text) returns boolean */
@@ -145,13 +181,39 @@ Datum
 wb_sql_watched(PG_FUNCTION_ARGS)
 {
 	int64		run_id = PG_GETARG_INT64(0);
-	text	   *name = PG_GETARG_TEXT_PP(1);
+	text	   *text_name = PG_GETARG_TEXT_PP(1);
+	const char *name = VARDATA_ANY(text_name);
+	int			length = VARSIZE_ANY_EXHDR(text_name);
+	Passed	   *slot;
+	uint64		stamp;
 
 	if (!wb_setting_capture)
 		PG_RETURN_BOOL(false);
-	read_messages();
-	if (wb_met_runs_add(run_id))
+
+	/*
+	 * The server reads messages from other backends when it takes a lock for
+	 * the first time, which a transaction that goes on writing to one table
+	 * no longer does.  So they are read here, once a statement.
+	 */
+	if (fcinfo->flinfo->fn_extra == NULL)
+	{
+		AcceptInvalidationMessages();
+		fcinfo->flinfo->fn_extra = passed;
+	}
+	slot = passed_slot(run_id, name, length);
+	stamp = present_stamp();
+	if (slot->stamp == stamp && slot->run_id == run_id &&
+		slot->length == length && memcmp(slot->name, name, length) == 0)
+		PG_RETURN_BOOL(false);
+
+	if (wb_met_runs_add(run_id) || wb_rules_watch_metric(name, length))
 		PG_RETURN_BOOL(true);
-	PG_RETURN_BOOL(wb_rules_watch_metric(VARDATA_ANY(name),
-										 VARSIZE_ANY_EXHDR(name)));
+	if (length <= (int) sizeof(slot->name))
+	{
+		slot->stamp = stamp;	/* as of before the answer was looked for */
+		slot->run_id = run_id;
+		slot->length = length;
+		memcpy(slot->name, name, length);
+	}
+	PG_RETURN_BOOL(false);
 }

@@ -173,6 +173,7 @@ extern int	wb_rule_state_of(const char *run_state);
 extern const char *wb_rule_reported_state(const char *run_state);
 
 /* decide/rule_cache.c */
+extern uint64 wb_rules_generation(void);
 extern bool wb_rules_watch_metric(const char *name, int length);
 extern bool wb_rules_exist(WbEventType type, const char *key,
 						   WbScopeType scope_type);

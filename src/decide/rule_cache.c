@@ -97,7 +97,7 @@ is_same_key(const CacheKey *a, const CacheKey *b)
 
 static rules_hash *cache = NULL;
 static MemoryContext cache_context = NULL;
-static uint64 generation = 1;	/* moves with every message */
+static uint64 generation = 1;	/* moves with every message, never back */
 static uint64 cache_generation = 0;
 
 /* Only counts: the code that was interrupted may be reading the cache. */
@@ -327,6 +327,13 @@ find_entry(CacheKey key)
 	entry->is_watched = loaded.is_watched;
 	entry->automations = loaded.automations;
 	return entry;
+}
+
+/* What wb_rules_watch_metric answered holds until this number moves. */
+uint64
+wb_rules_generation(void)
+{
+	return generation;
 }
 
 /* Is there an enabled automation on this metric, in any scope? */

@@ -89,7 +89,10 @@ claim(int limit, dlist_head *to_send, TimestampTz *next_look)
 		if (!dlist_is_empty(to_send))
 			write_claim(to_send, now);
 		if (!dlist_is_empty(&settled))
+		{
 			wb_record_write(&settled);
+			*next_look = now;	/* no answer will make us look for more */
+		}
 	}
 	wb_worker_commit();
 	wb_hand_free(&settled);

@@ -24,6 +24,16 @@
 #include "utils/fmgrprotos.h"
 #include "utils/timestamp.h"
 
+/* Has it to be silent for a while after it fired? */
+bool
+wb_cooldown_applies(const WbAutomation *automation)
+{
+	const Interval *cooldown = automation->cooldown;
+
+	return cooldown != NULL &&
+		(cooldown->time != 0 || cooldown->day != 0 || cooldown->month != 0);
+}
+
 /* When a cooldown that started at a moment ends. */
 TimestampTz
 wb_cooldown_end(TimestampTz start, const Interval *cooldown)
@@ -90,6 +100,7 @@ wb_cooldown_find(const WbVerdict *verdict, const char *origin,
 	WbScan		scan;
 	ScanKeyData keys[2];
 
+	wb_batch_settle(automation->id, verdict->event->run_id);
 	since = cooldown_start(now, automation->cooldown);
 	table = table_open(wb_relation_oid(WB_TABLE_EXECUTIONS), AccessShareLock);
 	index_oid = is_of_run ?

@@ -116,6 +116,9 @@ extern bool wb_address_check_networks(char **newval, void **extra,
 extern const char *wb_address_refusal(const struct sockaddr *address);
 extern const char *wb_address_refusal_text(const char *address);
 
+/* deliver/batch.c */
+extern void wb_batch_register_hooks(void);
+
 /* deliver/fire.c */
 extern TimestampTz wb_deliver_fire(const WbVerdict *verdict);
 extern TimestampTz wb_deliver_fire_broken(const WbVerdict *verdict);

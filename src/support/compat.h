@@ -15,8 +15,11 @@
 #define WB_COMPAT_H
 
 #include "access/genam.h"
+#include "catalog/dependency.h"
+#include "executor/executor.h"
 #include "fmgr.h"
 #include "storage/proc.h"
+#include "utils/rel.h"
 
 #if PG_VERSION_NUM < 150000
 #error "wb_automations needs PostgreSQL 15 or newer"
@@ -39,6 +42,29 @@ wb_index_beginscan(Relation table, Relation index, Snapshot snapshot,
 	return index_beginscan(table, index, snapshot, NULL, key_count, 0);
 #else
 	return index_beginscan(table, index, snapshot, key_count, 0);
+#endif
+}
+
+/* Enter a row that is new and in the table already into all indexes. */
+static inline void
+wb_insert_index_entries(ResultRelInfo *target, TupleTableSlot *slot,
+						EState *estate)
+{
+#if PG_VERSION_NUM >= 160000
+	ExecInsertIndexTuples(target, slot, estate, false, false, NULL, NIL,
+						  false);
+#else
+	ExecInsertIndexTuples(target, slot, estate, false, false, NULL, NIL);
+#endif
+}
+
+static inline Oid
+wb_identity_sequence(Relation table, AttrNumber column)
+{
+#if PG_VERSION_NUM >= 170000
+	return getIdentitySequence(table, column, false);
+#else
+	return getIdentitySequence(RelationGetRelid(table), column, false);
 #endif
 }
 

@@ -1,10 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * json.c
- *		Reads members of jsonb objects, and writes flat objects.
- *
- * Numbers that JSON has no word for are written as the strings "NaN",
- * "Infinity" and "-Infinity", as PostgreSQL's float8 spells them.
+ *		Reads members of jsonb objects, and writes flat objects as text.
  *
  * IDENTIFICATION
  *		src/support/json.c
@@ -16,7 +13,6 @@
 #include <math.h>
 
 #include "common/jsonapi.h"
-#include "common/shortest_dec.h"
 #include "mb/pg_wchar.h"
 #include "support/json.h"
 #include "utils/builtins.h"
@@ -141,22 +137,6 @@ add_key(StringInfo out, const char *key)
 	appendStringInfoString(out, ": ");
 }
 
-static void
-add_float_value(StringInfo out, float8 value)
-{
-	if (isnan(value))
-		appendStringInfoString(out, "\"NaN\"");
-	else if (isinf(value))
-		appendStringInfoString(out, value > 0 ? "\"Infinity\"" : "\"-Infinity\"");
-	else
-	{
-		char		digits[DOUBLE_SHORTEST_DECIMAL_LEN];
-
-		double_to_shortest_decimal_buf(value, digits);
-		appendStringInfoString(out, digits);
-	}
-}
-
 /* Add a string; nothing where the value is NULL. */
 void
 wb_json_add_text(StringInfo out, const char *key, const char *value)
@@ -172,29 +152,6 @@ wb_json_add_integer(StringInfo out, const char *key, int64 value)
 {
 	add_key(out, key);
 	appendStringInfo(out, INT64_FORMAT, value);
-}
-
-void
-wb_json_add_float(StringInfo out, const char *key, float8 value)
-{
-	add_key(out, key);
-	add_float_value(out, value);
-}
-
-/* Add an array of numbers. */
-void
-wb_json_add_floats(StringInfo out, const char *key, const float8 *values,
-				   int count)
-{
-	add_key(out, key);
-	appendStringInfoChar(out, '[');
-	for (int i = 0; i < count; i++)
-	{
-		if (i > 0)
-			appendStringInfoString(out, ", ");
-		add_float_value(out, values[i]);
-	}
-	appendStringInfoChar(out, ']');
 }
 
 /* Add a member whose value is JSON text already; nothing where it is NULL. */

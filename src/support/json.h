@@ -35,9 +35,6 @@ extern void wb_json_begin(StringInfo out);
 extern void wb_json_add_text(StringInfo out, const char *key,
 							 const char *value);
 extern void wb_json_add_integer(StringInfo out, const char *key, int64 value);
-extern void wb_json_add_float(StringInfo out, const char *key, float8 value);
-extern void wb_json_add_floats(StringInfo out, const char *key,
-							   const float8 *values, int count);
 extern void wb_json_add_raw(StringInfo out, const char *key,
 							const char *json);
 extern Jsonb *wb_json_end(StringInfo out);

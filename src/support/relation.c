@@ -46,6 +46,7 @@ static const char *const table_names[WB_TABLE_COUNT] = {
 	[WB_TABLE_ARTIFACTS] = "artifacts",
 	[WB_TABLE_AUTOMATIONS] = "automations",
 	[WB_TABLE_COLLECTIONS] = "collections",
+	[WB_TABLE_DELIVERIES] = "deliveries",
 	[WB_TABLE_ENTITIES] = "entities",
 	[WB_TABLE_EXECUTIONS] = "executions",
 	[WB_TABLE_INSTALLATION] = "installation",
@@ -103,76 +104,6 @@ Oid
 wb_relation_known_oid(WbTable table)
 {
 	return last_oids[table];
-}
-
-/* Does an index start with these columns, and hold every row? */
-static bool
-index_starts_with(Oid index_oid, const AttrNumber *columns, int count)
-{
-	HeapTuple	tuple = SearchSysCache1(INDEXRELID,
-										ObjectIdGetDatum(index_oid));
-	Form_pg_index form;
-	bool		matches;
-
-	if (!HeapTupleIsValid(tuple))
-		return false;
-	form = (Form_pg_index) GETSTRUCT(tuple);
-	matches = form->indisvalid && form->indnkeyatts >= count &&
-		heap_attisnull(tuple, Anum_pg_index_indpred, NULL);
-	for (int i = 0; matches && i < count; i++)
-		matches = form->indkey.values[i] == columns[i];
-	ReleaseSysCache(tuple);
-	return matches;
-}
-
-/*
- * OID of an index of the table that starts with the given columns (the last
- * ones may be NULL) and is not partial, or InvalidOid.  Found by columns and
- * not by name, so that partitions and shards work too.
- */
-Oid
-wb_relation_index(Relation table, const char *column1, const char *column2,
-				  const char *column3)
-{
-	const char *names[] = {column1, column2, column3};
-	AttrNumber	columns[3];
-	int			count = 0;
-	Oid			found = InvalidOid;
-	List	   *indexes;
-	ListCell   *cell;
-
-	while (count < 3 && names[count] != NULL)
-	{
-		columns[count] = wb_relation_attribute(table, names[count]);
-		count++;
-	}
-
-	indexes = RelationGetIndexList(table);
-	foreach(cell, indexes)
-	{
-		if (index_starts_with(lfirst_oid(cell), columns, count))
-		{
-			found = lfirst_oid(cell);
-			break;
-		}
-	}
-	list_free(indexes);
-	return found;
-}
-
-/* Number of a column that the table must have. */
-AttrNumber
-wb_relation_attribute(Relation relation, const char *column)
-{
-	AttrNumber	number = get_attnum(RelationGetRelid(relation), column);
-
-	if (number == InvalidAttrNumber)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_COLUMN),
-				 errmsg("column \"%s\" of relation \"%s\" does not exist",
-						column, RelationGetRelationName(relation)),
-				 errhint("Run SELECT wb.setup(); to bring the tables up to date.")));
-	return number;
 }
 
 /*

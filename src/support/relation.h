@@ -30,6 +30,7 @@ typedef enum WbTable
 	WB_TABLE_ARTIFACTS,
 	WB_TABLE_AUTOMATIONS,
 	WB_TABLE_COLLECTIONS,
+	WB_TABLE_DELIVERIES,
 	WB_TABLE_ENTITIES,
 	WB_TABLE_EXECUTIONS,
 	WB_TABLE_INSTALLATION,
@@ -66,13 +67,15 @@ typedef struct WbScan
 
 extern Oid	wb_relation_oid(WbTable table);
 extern Oid	wb_relation_known_oid(WbTable table);
-extern Oid	wb_relation_index(Relation table, const char *column1,
-							  const char *column2, const char *column3);
-extern AttrNumber wb_relation_attribute(Relation relation, const char *column);
 extern bool wb_relation_is_ours(Relation relation);
 extern bool wb_relation_become_owner(WbIdentity *before);
 extern void wb_relation_restore_identity(const WbIdentity *before);
 extern void wb_relation_require_setup(void);
+
+/* support/lookup.c */
+extern Oid	wb_relation_index(Relation table, const char *column1,
+							  const char *column2, const char *column3);
+extern AttrNumber wb_relation_attribute(Relation relation, const char *column);
 
 extern Snapshot wb_scan_take_snapshot(CommandId before);
 extern void wb_scan_begin(WbScan *scan, Relation table, Oid index_oid,

@@ -89,4 +89,10 @@ wb_baseline_read(WbCandidate *candidate, const WbEvent *event,
 											 sizeof(float8) * wanted);
 	candidate->baseline_count = 0;
 	collect(candidate, event, source, wanted);
+	if (candidate->baseline_count < wanted)
+		return;
+	candidate->baseline_average = wb_metric_average(candidate->baseline,
+													wanted);
+	candidate->baseline_deviation = wb_metric_deviation(candidate->baseline,
+														wanted);
 }

@@ -23,7 +23,7 @@
 #include "postgres.h"
 
 #include "access/stratnum.h"
-#include "decide/decide.h"
+#include "decide/running.h"
 #include "support/relation.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -66,7 +66,8 @@ reverse_points(WbSeries *series)
 
 /*
  * Read a series as it was before a statement.  "capacity" is the largest
- * window that anyone will ask for.  Memory is the current context's.
+ * window that anyone will ask for; the point that has just left it is kept
+ * too, for the windows that run.  Memory is the current context's.
  */
 void
 wb_series_load(WbSeries *series, int capacity, const WbSeriesSource *source,
@@ -76,11 +77,13 @@ wb_series_load(WbSeries *series, int capacity, const WbSeriesSource *source,
 	ScanKeyData keys[2];
 	Snapshot	snapshot = wb_scan_take_snapshot(source->before);
 
+	if (capacity > WB_EXACT_SIZE)
+		capacity++;
+	memset(series, 0, sizeof(WbSeries));
+	series->context = CurrentMemoryContext;
 	series->capacity = capacity;
 	series->allocated = Min(16, 2 * capacity);
 	series->points = palloc(sizeof(WbPoint) * series->allocated);
-	series->start = 0;
-	series->count = 0;
 
 	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT8EQ,
 				Int64GetDatum(run_id));
@@ -139,6 +142,19 @@ open_gap(WbSeries *series, int place)
 	series->count++;
 }
 
+/* The running windows take notice of a row. */
+static void
+follow(WbSeries *series, int distance, bool is_replaced)
+{
+	if (distance > 0 || is_replaced)
+		wb_running_void(series, distance);
+	else
+	{
+		series->newest_number++;
+		wb_running_follow(series);
+	}
+}
+
 /*
  * Put a row into the series.  Returns its distance from the newest point, 0
  * for the newest itself, or -1 where it is older than all that is kept.
@@ -165,6 +181,7 @@ wb_series_put(WbSeries *series, int64 step, float8 value)
 	}
 	points[place].step = step;
 	points[place].value = value;
+	follow(series, series->count - 1 - place, is_there);
 	return series->count - 1 - place;
 }
 

@@ -86,8 +86,8 @@ wb_extreme_start(WbRunning *running, const WbSeries *series)
 	extreme->nans = 0;
 	extreme->first = 0;
 	extreme->count = 0;
-	for (int i = running->shape.skipped + running->shape.size - 1; i >= running->shape.skipped; i--)
-		enter(running, series, i);
+	for (int i = running->shape.size - 1; i >= 0; i--)
+		enter(running, series, running->shape.skipped + i);
 }
 
 /* The window moved by one point. */

@@ -189,7 +189,8 @@ wb_metric_rule_compare(const WbRule *rule, const WbFigures *figures,
 			return reaches(rule->direction, *observed, rule->threshold);
 		case WB_CONDITION_PLATEAU:
 			/* by how much the best of the prior window was beaten */
-			*observed = rule->is_maximized ? figures->current - figures->prior :
+			*observed = rule->is_maximized ?
+				figures->current - figures->prior :
 				figures->prior - figures->current;
 			return *observed < rule->threshold * fabs(figures->prior);
 	}

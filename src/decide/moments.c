@@ -101,9 +101,10 @@ wb_moments_start(WbRunning *running, const WbSeries *series)
 	memset(moments, 0, sizeof(WbMoments));
 	if (fabs(newest) <= LARGEST_ADDED)
 		moments->shift = newest;
-	for (int i = running->shape.skipped + running->shape.size - 1; i >= running->shape.skipped; i--)
+	for (int i = running->shape.size - 1; i >= 0; i--)
 	{
-		float8		value = wb_series_value(series, i);
+		float8		value = wb_series_value(series,
+											running->shape.skipped + i);
 
 		if (is_added(&moments->outliers, value, 1))
 			add(moments, value);
@@ -118,8 +119,8 @@ wb_moments_move(WbRunning *running, const WbSeries *series)
 {
 	WbMoments  *moments = &running->u.moments;
 	float8		entered = wb_series_value(series, running->shape.skipped);
-	float8		left = wb_series_value(series,
-									   running->shape.skipped + running->shape.size);
+	float8		left = wb_series_value(series, running->shape.skipped +
+									   running->shape.size);
 
 	if (is_added(&moments->outliers, entered, 1))
 		add(moments, entered);

@@ -24,6 +24,9 @@
 #define WB_WINDOW_MAX	10000
 #define WB_PATTERN_MAX	1000
 
+/* Runs looked at for each value of a baseline. */
+#define WB_BASELINE_LOOKS	10
+
 /* Windows of so few values are judged from the values alone. */
 #define WB_EXACT_SIZE	16
 
@@ -160,6 +163,7 @@ extern bool wb_action_type_is_known(const char *name);
 /* decide/baseline.c */
 extern void wb_baseline_read(WbCandidate *candidate, const WbEvent *event,
 							 const WbSeriesSource *source);
+extern void wb_baseline_sum_up(WbCandidate *candidate);
 
 /* decide/filter_parse.c, decide/filter.c */
 extern WbFilter *wb_filter_parse(JsonbContainer *document, WbEventType type,
@@ -168,6 +172,9 @@ extern bool wb_filter_matches(const WbFilter *filter, WbEvent *event);
 
 /* decide/judge.c */
 extern List *wb_judge_find_candidates(const WbEvent *event);
+extern bool wb_judge_holds(WbCandidate *candidate, const WbEvent *event,
+						   WbSeries *series, int position,
+						   const WbSeriesSource *source, WbVerdict *verdict);
 extern void wb_judge_metric(WbCandidate *candidate, const WbEvent *event,
 							WbSeries *series, int position,
 							const WbSeriesSource *source);
@@ -217,6 +224,7 @@ extern int64 wb_scope_organization(int64 entity_id);
 extern void wb_sentence_describe(WbVerdict *verdict);
 
 /* decide/series.c */
+extern void wb_series_begin(WbSeries *series, int capacity);
 extern void wb_series_load(WbSeries *series, int capacity,
 						   const WbSeriesSource *source, int64 run_id,
 						   const char *name);

@@ -146,6 +146,21 @@ holds(const WbCandidate *candidate, const WbSeries *series,
 }
 
 /*
+ * Does a rule hold with the row at "position" of the series?  The verdict, if
+ * so, is filled in but for its words.  "source" is where a baseline is read
+ * from, unless the candidate has one.
+ */
+bool
+wb_judge_holds(WbCandidate *candidate, const WbEvent *event,
+			   WbSeries *series, int position, const WbSeriesSource *source,
+			   WbVerdict *verdict)
+{
+	return has_window(candidate, event, series, position, source) &&
+		!wb_rule_is_out(candidate, series) &&
+		holds(candidate, series, verdict);
+}
+
+/*
  * Judge a metric row against one rule, and fire if it holds.  "series" has
  * the row at "position", and is not looked at where the rule is broken.
  */

@@ -65,10 +65,23 @@ reverse_points(WbSeries *series)
 }
 
 /*
- * Read a series as it was before a statement.  "capacity" is the largest
- * window that anyone will ask for; the point that has just left it is kept
- * too, for the windows that run.  Memory is the current context's.
+ * Make a series without points.  "capacity" is the largest window that anyone
+ * will ask for; the point that has just left it is kept too, for the windows
+ * that run.  Memory is the current context's.
  */
+void
+wb_series_begin(WbSeries *series, int capacity)
+{
+	if (capacity > WB_EXACT_SIZE)
+		capacity++;
+	memset(series, 0, sizeof(WbSeries));
+	series->context = CurrentMemoryContext;
+	series->capacity = capacity;
+	series->allocated = Min(16, 2 * capacity);
+	series->points = palloc(sizeof(WbPoint) * series->allocated);
+}
+
+/* As wb_series_begin, with the points that were there before a statement. */
 void
 wb_series_load(WbSeries *series, int capacity, const WbSeriesSource *source,
 			   int64 run_id, const char *name)
@@ -77,21 +90,14 @@ wb_series_load(WbSeries *series, int capacity, const WbSeriesSource *source,
 	ScanKeyData keys[2];
 	Snapshot	snapshot = wb_scan_take_snapshot(source->before);
 
-	if (capacity > WB_EXACT_SIZE)
-		capacity++;
-	memset(series, 0, sizeof(WbSeries));
-	series->context = CurrentMemoryContext;
-	series->capacity = capacity;
-	series->allocated = Min(16, 2 * capacity);
-	series->points = palloc(sizeof(WbPoint) * series->allocated);
-
+	wb_series_begin(series, capacity);
 	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT8EQ,
 				Int64GetDatum(run_id));
 	ScanKeyInit(&keys[1], 2, BTEqualStrategyNumber, F_TEXTEQ,
 				CStringGetTextDatum(name));
 	wb_scan_begin(&scan, source->table, source->index_oid, keys, 2, snapshot,
 				  BackwardScanDirection);
-	while (series->count < capacity && wb_scan_next(&scan))
+	while (series->count < series->capacity && wb_scan_next(&scan))
 	{
 		bool		is_null;
 		WbPoint    *point;

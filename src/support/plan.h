@@ -28,5 +28,8 @@ typedef struct WbPlan
 
 extern uint64 wb_plan_run(WbPlan *plan, Datum *values, const char *nulls,
 						  int expected);
+extern void wb_plan_stream(WbPlan *plan, Datum *values,
+						   DestReceiver *receiver);
+extern Portal wb_plan_open(WbPlan *plan, Datum *values);
 
 #endif							/* WB_PLAN_H */

@@ -217,9 +217,15 @@ wb_rule_is_out(const WbCandidate *candidate, WbSeries *series)
 	const WbRule *rule = candidate->automation->rule;
 	Ranges		ranges = {0};
 	bool		is_known;
+	float8		observed;
 
 	if (!rule->is_against_runs && wb_metric_rule_size(rule) <= WB_EXACT_SIZE)
-		return false;
+	{
+		float8		values[WB_EXACT_SIZE];
+
+		wb_series_copy_window(series, wb_metric_rule_size(rule), values);
+		return !wb_metric_rule_holds(rule, values, &observed);
+	}
 	is_known = find_ranges(&ranges, candidate, series);
 	if (is_known && !may_hold(rule, &ranges))
 		return true;

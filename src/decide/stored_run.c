@@ -49,6 +49,12 @@ static WbPlan points = {
 	2, {INT8OID, TEXTOID}, NULL
 };
 
+static WbPlan window = {
+	"SELECT m.step, m.value FROM wb.run_metrics m WHERE m.run_id = $1"
+	" AND m.name = $2 AND m.step <= $3 ORDER BY m.step DESC LIMIT $4",
+	4, {INT8OID, TEXTOID, INT8OID, INT8OID}, NULL
+};
+
 static WbPlan baseline = {
 	"SELECT l.value FROM (SELECT r.id FROM wb.runs r WHERE r.project_id = $1"
 	" AND r.id < $2 ORDER BY r.id DESC LIMIT $4) r, LATERAL (SELECT m.value"
@@ -203,4 +209,34 @@ wb_stored_baseline_read(WbCandidate *candidate, const WbEvent *event)
 										 &is_null));
 	SPI_freetuptable(rows);
 	wb_baseline_sum_up(candidate);
+}
+
+/*
+ * The points up to an event's step, oldest first and no more than "size".
+ * Returns how many there are; both arrays are of 8-byte values.
+ */
+int
+wb_stored_window_read(const WbEvent *event, int size, Datum **steps,
+					  Datum **values)
+{
+	Datum		arguments[4];
+	int			count;
+
+	arguments[0] = Int64GetDatum(event->run_id);
+	arguments[1] = CStringGetTextDatum(event->metric_name);
+	arguments[2] = Int64GetDatum(event->step);
+	arguments[3] = Int64GetDatum(size);
+	count = (int) wb_plan_run(&window, arguments, NULL, SPI_OK_SELECT);
+	*steps = palloc(sizeof(Datum) * size);
+	*values = palloc(sizeof(Datum) * size);
+	for (int i = 0; i < count; i++)
+	{
+		HeapTuple	row = SPI_tuptable->vals[i];
+		TupleDesc	type = SPI_tuptable->tupdesc;
+		bool		is_null;
+
+		(*steps)[count - 1 - i] = SPI_getbinval(row, type, 1, &is_null);
+		(*values)[count - 1 - i] = SPI_getbinval(row, type, 2, &is_null);
+	}
+	return count;
 }

@@ -28,6 +28,8 @@ extern bool wb_stored_run_find(int64 run_id, WbEvent *event);
 extern void wb_stored_run_use(HeapTuple row, TupleDesc type, WbEvent *event);
 extern void wb_stored_points_visit(const WbEvent *event,
 								   WbPointFunction function, void *argument);
+extern int	wb_stored_window_read(const WbEvent *event, int size,
+								  Datum **steps, Datum **values);
 extern void wb_stored_baseline_read(WbCandidate *candidate,
 									const WbEvent *event);
 

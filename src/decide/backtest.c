@@ -72,11 +72,12 @@ is_quiet(const Backtest *backtest, TimestampTz at)
 static const char *
 quiet_reason(const Backtest *backtest, const char *why)
 {
+	const Interval *cooldown = backtest->automation.cooldown;
 	Datum		end;
 
 	end = DirectFunctionCall2(timestamptz_pl_interval,
 							  TimestampTzGetDatum(backtest->fired_at),
-							  IntervalPGetDatum(backtest->automation.cooldown));
+							  IntervalPGetDatum(cooldown));
 	return psprintf("%s; cooldown until %s", why,
 					timestamptz_to_str(DatumGetTimestampTz(end)));
 }

@@ -107,6 +107,7 @@ static Datum
 make_row(TupleDesc type, const WbVerdict *verdict, const Window *window,
 		 bool holds)
 {
+	HeapTuple	row;
 	Datum		values[8];
 	bool		nulls[8] = {false};
 
@@ -120,8 +121,8 @@ make_row(TupleDesc type, const WbVerdict *verdict, const Window *window,
 	values[6] = BoolGetDatum(holds);
 	values[7] = CStringGetTextDatum(verdict->why);
 	nulls[7] = !holds;
-	return PointerGetDatum(SPI_returntuple(heap_form_tuple(type, values, nulls),
-										   type));
+	row = heap_form_tuple(type, values, nulls);
+	return PointerGetDatum(SPI_returntuple(row, type));
 }
 
 /*

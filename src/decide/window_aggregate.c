@@ -216,7 +216,7 @@ Datum
 wb_sql_window_change(PG_FUNCTION_ARGS)
 {
 	WbRule		rule = {.condition = WB_CONDITION_CHANGE,
-		.aggregate = WB_AGGREGATE_AVERAGE,.is_relative = true};
+	.aggregate = WB_AGGREGATE_AVERAGE,.is_relative = true};
 	float8	   *values = copy_newest(fcinfo, 0);
 
 	if (values == NULL)

@@ -151,6 +151,11 @@ wb_sql_explain_window(PG_FUNCTION_ARGS)
 									PG_GETARG_JSONB_P(1), &problem);
 	if (automation.rule == NULL)
 		refuse(&problem);
+	if (automation.rule->metric_name == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("event %s has no window",
+						wb_event_type_shown(automation.rule->event_type))));
 	find_run(PG_GETARG_INT64(2), &event);
 	event.metric_name = automation.rule->metric_name;
 	event.step = PG_GETARG_INT64(3);

@@ -3,19 +3,19 @@
 SET client_min_messages = error;
 SELECT wb.setup() \gset
 SELECT wb.create_project('window_aggregate', 'p') AS project \gset
-INSERT INTO wb.runs (id, project_id) VALUES (98001, :project), (98002, :project);
+INSERT INTO wb.runs (id, project_id) VALUES (6503001, :project), (6503002, :project);
 SELECT setseed(0.7) \gset
 -- the example of the reference: the average of the last five values, beside them
-INSERT INTO wb.run_metrics (run_id, name, step, value) SELECT 98001, 'loss', s, 10 - s FROM generate_series(1, 8) s;
-SELECT step, value, wb.window_avg(value, 5) OVER (ORDER BY step) FROM wb.run_metrics WHERE run_id = 98001 AND name = 'loss' ORDER BY step;
+INSERT INTO wb.run_metrics (run_id, name, step, value) SELECT 6503001, 'loss', s, 10 - s FROM generate_series(1, 8) s;
+SELECT step, value, wb.window_avg(value, 5) OVER (ORDER BY step) FROM wb.run_metrics WHERE run_id = 6503001 AND name = 'loss' ORDER BY step;
 -- of a group: the newest values
 SELECT wb.window_avg(value, 3 ORDER BY step) AS avg, wb.window_min(value, 3 ORDER BY step) AS min, wb.window_max(value, 3 ORDER BY step) AS max,
 	wb.window_stddev(value, 3 ORDER BY step) AS stddev, wb.window_change(value, 2, 4 ORDER BY step) AS change, wb.window_zscore(value, 5 ORDER BY step) AS zscore
-FROM wb.run_metrics WHERE run_id = 98001 AND name = 'loss';
+FROM wb.run_metrics WHERE run_id = 6503001 AND name = 'loss';
 
 -- the same as a rule observes, at every step, whatever the frame
 CREATE TEMP TABLE points AS SELECT s AS step, CASE WHEN random() < 0.01 THEN 'NaN' ELSE random() END AS value FROM generate_series(1, 400) s;
-INSERT INTO wb.run_metrics (run_id, name, step, value) SELECT 98002, 'acc', step, value FROM points;
+INSERT INTO wb.run_metrics (run_id, name, step, value) SELECT 6503002, 'acc', step, value FROM points;
 CREATE TEMP TABLE seen AS
 SELECT step, wb.window_avg(value, 20) OVER s AS avg, wb.window_min(value, 20) OVER s AS min, wb.window_max(value, 20) OVER s AS max,
 	wb.window_change(value, 5, 25) OVER s AS change, wb.window_zscore(value, 30) OVER s AS zscore, wb.window_stddev(value, 20) OVER s AS stddev,
@@ -28,7 +28,7 @@ SELECT count(*) FILTER (WHERE avg IS DISTINCT FROM moving_avg OR min IS DISTINCT
 	count(avg) AS avg, count(min) AS min, count(max) AS max, count(stddev) AS stddev, count(change) AS change, count(zscore) AS zscore,
 	count(*) FILTER (WHERE stddev <> sql_stddev) AS stddev_otherwise FROM seen;
 -- rules that hold of every number tell what they observed
-SELECT m.measure, count(*) FILTER (WHERE v <> 'NaN') AS numbers, count(*) FILTER (WHERE observed IS NOT NULL) AS observed,
+SELECT m.measure, count(*) FILTER (WHERE v <> 'NaN') > 5 AS many, count(*) FILTER (WHERE observed IS NOT NULL) = count(*) FILTER (WHERE v <> 'NaN') AS all_observed,
 	count(*) FILTER (WHERE v <> 'NaN' AND v IS DISTINCT FROM observed) AS otherwise
 FROM seen, LATERAL (VALUES ('avg', avg), ('min', min), ('max', max), ('change', abs(change)), ('zscore', abs(zscore))) m(measure, v)
 LEFT JOIN LATERAL (SELECT abs(b.observed) AS observed FROM wb.backtest_event(wb.on_run_metric(wb.project('window_aggregate', 'p'), CASE measure

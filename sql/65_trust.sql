@@ -8,14 +8,16 @@ CREATE FUNCTION wb.backtest_rows(scope_type text, scope_id bigint, event_type te
 	since timestamptz, before timestamptz)
 RETURNS TABLE (run_id bigint, step bigint, at timestamptz, observed double precision, threshold double precision,
 	would_fire boolean, reason text)
-LANGUAGE C STABLE SET enable_seqscan = off SET enable_bitmapscan = off AS 'MODULE_PATHNAME', 'wb_sql_backtest_rows';
+LANGUAGE C STABLE SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan SET jit = off
+AS 'MODULE_PATHNAME', 'wb_sql_backtest_rows';
 COMMENT ON FUNCTION wb.backtest_rows(text, bigint, text, jsonb, interval, timestamptz, timestamptz) IS
 'Part of wb.backtest.';
 
 CREATE FUNCTION wb.backtest_totals(scope_type text, scope_id bigint, event_type text, event_filter jsonb, cooldown interval,
 	since timestamptz, before timestamptz, OUT runs_judged bigint, OUT runs_hit bigint, OUT firings bigint,
 	OUT earliest timestamptz, OUT firings_per_1000_runs double precision)
-LANGUAGE C STABLE SET enable_seqscan = off SET enable_bitmapscan = off AS 'MODULE_PATHNAME', 'wb_sql_backtest_totals';
+LANGUAGE C STABLE SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan SET jit = off
+AS 'MODULE_PATHNAME', 'wb_sql_backtest_totals';
 COMMENT ON FUNCTION wb.backtest_totals(text, bigint, text, jsonb, interval, timestamptz, timestamptz) IS
 'Part of wb.backtest_summary.';
 

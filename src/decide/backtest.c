@@ -151,7 +151,7 @@ judge_run(Backtest *backtest)
 	backtest->is_judged = backtest->is_hit = backtest->has_fired = false;
 	if (rule->is_against_runs)
 		wb_stored_baseline_read(&backtest->candidate, &backtest->event);
-	wb_series_begin(&backtest->series, wb_metric_rule_size(rule));
+	wb_series_init(&backtest->series, wb_metric_rule_size(rule));
 	wb_stored_points_visit(&backtest->event, judge_point, backtest);
 	backtest->runs_judged += backtest->is_judged;
 	backtest->runs_hit += backtest->is_hit;

@@ -134,7 +134,8 @@ typedef struct WbFigures
 typedef struct WbSeries
 {
 	MemoryContext context;		/* of all that hangs on it */
-	int			capacity;		/* points kept */
+	int			capacity;		/* the largest window */
+	int			kept;			/* points kept at most */
 	int			allocated;		/* room in points[], at most twice that */
 	int			start;			/* oldest point in points[] */
 	int			count;
@@ -224,7 +225,7 @@ extern int64 wb_scope_organization(int64 entity_id);
 extern void wb_sentence_describe(WbVerdict *verdict);
 
 /* decide/series.c */
-extern void wb_series_begin(WbSeries *series, int capacity);
+extern void wb_series_init(WbSeries *series, int capacity);
 extern void wb_series_load(WbSeries *series, int capacity,
 						   const WbSeriesSource *source, int64 run_id,
 						   const char *name);

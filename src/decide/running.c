@@ -36,7 +36,11 @@ start(WbRunning *running, const WbSeries *series)
 static void
 move(WbRunning *running, const WbSeries *series)
 {
-	if (running->shape.kind != WB_RUNNING_MOMENTS)
+	int			left = running->shape.skipped + running->shape.size;
+
+	if (series->count <= left)
+		running->is_valid = false;
+	else if (running->shape.kind != WB_RUNNING_MOMENTS)
 		wb_extreme_move(running, series);
 	else if (running->moves++ < running->shape.size)
 		wb_moments_move(running, series);

@@ -33,7 +33,7 @@
 static void
 make_room(WbSeries *series)
 {
-	int			most = 2 * series->capacity;
+	int			most = 2 * series->kept;
 
 	if (series->start + series->count < series->allocated)
 		return;
@@ -45,7 +45,7 @@ make_room(WbSeries *series)
 		return;
 	}
 
-	/* moving everything once per "capacity" rows keeps a row's cost even */
+	/* moving everything once per "kept" rows keeps a row's cost even */
 	memmove(series->points, series->points + series->start,
 			sizeof(WbPoint) * series->count);
 	series->start = 0;
@@ -65,23 +65,25 @@ reverse_points(WbSeries *series)
 }
 
 /*
- * Make a series without points.  "capacity" is the largest window that anyone
- * will ask for; the point that has just left it is kept too, for the windows
- * that run.  Memory is the current context's.
+ * A series without points, in the current memory context.  "capacity" is the
+ * largest window that anyone will ask for; where windows run, the point that
+ * has just left the largest is kept too.
  */
 void
-wb_series_begin(WbSeries *series, int capacity)
+wb_series_init(WbSeries *series, int capacity)
 {
-	if (capacity > WB_EXACT_SIZE)
-		capacity++;
 	memset(series, 0, sizeof(WbSeries));
 	series->context = CurrentMemoryContext;
 	series->capacity = capacity;
-	series->allocated = Min(16, 2 * capacity);
+	series->kept = capacity > WB_EXACT_SIZE ? capacity + 1 : capacity;
+	series->allocated = Min(16, 2 * series->kept);
 	series->points = palloc(sizeof(WbPoint) * series->allocated);
 }
 
-/* As wb_series_begin, with the points that were there before a statement. */
+/*
+ * Read a series as it was before a statement.  "capacity" is the largest
+ * window that anyone will ask for.  Memory is the current context's.
+ */
 void
 wb_series_load(WbSeries *series, int capacity, const WbSeriesSource *source,
 			   int64 run_id, const char *name)
@@ -90,14 +92,14 @@ wb_series_load(WbSeries *series, int capacity, const WbSeriesSource *source,
 	ScanKeyData keys[2];
 	Snapshot	snapshot = wb_scan_take_snapshot(source->before);
 
-	wb_series_begin(series, capacity);
+	wb_series_init(series, capacity);
 	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT8EQ,
 				Int64GetDatum(run_id));
 	ScanKeyInit(&keys[1], 2, BTEqualStrategyNumber, F_TEXTEQ,
 				CStringGetTextDatum(name));
 	wb_scan_begin(&scan, source->table, source->index_oid, keys, 2, snapshot,
 				  BackwardScanDirection);
-	while (series->count < series->capacity && wb_scan_next(&scan))
+	while (series->count < series->kept && wb_scan_next(&scan))
 	{
 		bool		is_null;
 		WbPoint    *point;
@@ -174,7 +176,7 @@ wb_series_put(WbSeries *series, int64 step, float8 value)
 
 	if (!is_there)
 	{
-		if (series->count == series->capacity)
+		if (series->count == series->kept)
 		{
 			if (place == 0)
 				return -1;

@@ -22,6 +22,12 @@ LANGUAGE C AS 'MODULE_PATHNAME', 'wb_sql_capture_alias';
 COMMENT ON FUNCTION wb.capture_alias() IS
 'AFTER ROW trigger of wb.artifact_aliases: judges an alias that was added or moved.';
 
+CREATE FUNCTION wb.check_alias() RETURNS trigger
+LANGUAGE C AS 'MODULE_PATHNAME', 'wb_sql_check_alias';
+COMMENT ON FUNCTION wb.check_alias() IS
+'Trigger of wb.artifact_aliases, AFTER INSERT and BEFORE UPDATE OR DELETE of a row. Raises foreign_key_violation for a version that is '
+'not in the collection, insufficient_privilege for an alias that the registry protects and a role that may not update wb.registries.';
+
 CREATE FUNCTION wb.capture_artifact() RETURNS trigger
 LANGUAGE C AS 'MODULE_PATHNAME', 'wb_sql_capture_artifact';
 COMMENT ON FUNCTION wb.capture_artifact() IS
@@ -64,4 +70,4 @@ COMMENT ON FUNCTION wb.forget_scope() IS
 
 REVOKE EXECUTE ON FUNCTION wb.capture_run_metric(), wb.capture_run_state(), wb.capture_alias(),
 	wb.capture_artifact(), wb.capture_link(), wb.capture_artifact_tag(), wb.capture_collection_tag(),
-	wb.announce_change(), wb.check_automation(), wb.forget_run(), wb.forget_scope() FROM PUBLIC;
+	wb.announce_change(), wb.check_alias(), wb.check_automation(), wb.forget_run(), wb.forget_scope() FROM PUBLIC;

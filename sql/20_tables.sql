@@ -78,6 +78,8 @@ BEGIN
 		created_at timestamptz NOT NULL DEFAULT now(),
 		CONSTRAINT registries_entity_id_name_key UNIQUE (entity_id, name),
 		CONSTRAINT registries_name_check CHECK (name ~ '^[^/\\#?%:\r\n]{1,128}$'));
+	ALTER TABLE wb.registries ADD COLUMN IF NOT EXISTS protected_aliases text[] NOT NULL DEFAULT '{}'
+		CONSTRAINT registries_protected_aliases_check CHECK (array_position(protected_aliases, NULL) IS NULL);
 
 	-- Versions are logged in the collections of a project, and linked to those of
 	-- a registry.
@@ -240,13 +242,19 @@ BEGIN
 		action_type     text NOT NULL,
 		action          jsonb NOT NULL,
 		result          jsonb,
+		scope_type      text,
+		scope_id        bigint,
 		CONSTRAINT executions_origin_check CHECK (origin IN ('event', 'error', 'replay', 'test')),
 		CONSTRAINT executions_state_check CHECK (state IN ('PENDING', 'FINISHED', 'FAILED', 'SKIPPED'))
 	) WITH (fillfactor = 80);
+	ALTER TABLE wb.executions ADD COLUMN IF NOT EXISTS scope_type text,
+		ADD COLUMN IF NOT EXISTS scope_id bigint;
 	CREATE INDEX IF NOT EXISTS executions_automation_id_id_idx ON wb.executions (automation_id, id);
 	CREATE INDEX IF NOT EXISTS executions_run_id_automation_id_id_idx
 		ON wb.executions (run_id, automation_id, id);
 	CREATE INDEX IF NOT EXISTS executions_project_id_id_idx ON wb.executions (project_id, id);
+	CREATE INDEX IF NOT EXISTS executions_collection_id_id_idx ON wb.executions (scope_id, id)
+		WHERE scope_type = 'ARTIFACT_COLLECTION';
 
 	-- The queue: a row for each execution that is not settled, keyed by it.
 	-- integration_id 0 stands for an action that needs no network.
@@ -260,8 +268,11 @@ BEGIN
 		last_error      text
 	) WITH (fillfactor = 90, autovacuum_vacuum_scale_factor = 0,
 			autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
-	CREATE INDEX IF NOT EXISTS deliveries_integration_id_due_at_idx
-		ON wb.deliveries (integration_id, due_at, execution_id);
+	-- execution_id is no key here: with empty tables both indexes would look
+	-- equal to a plan that looks for one, and it would keep the wrong one
+	CREATE INDEX IF NOT EXISTS deliveries_integration_id_due_at_execution_id_idx
+		ON wb.deliveries (integration_id, due_at) INCLUDE (execution_id);
+	DROP INDEX IF EXISTS wb.deliveries_integration_id_due_at_idx;
 
 	-- What each attempt met.  Append only.
 	CREATE TABLE IF NOT EXISTS wb.delivery_attempts (

@@ -44,6 +44,12 @@ BEGIN
 		FOR EACH ROW WHEN (OLD.state IS DISTINCT FROM NEW.state) EXECUTE FUNCTION wb.capture_run_state();
 	CREATE OR REPLACE TRIGGER wb_capture AFTER INSERT OR UPDATE ON wb.artifact_aliases
 		FOR EACH ROW EXECUTE FUNCTION wb.capture_alias();
+	CREATE OR REPLACE TRIGGER wb_check_insert AFTER INSERT ON wb.artifact_aliases
+		FOR EACH ROW EXECUTE FUNCTION wb.check_alias();
+	CREATE OR REPLACE TRIGGER wb_check_change BEFORE UPDATE OR DELETE ON wb.artifact_aliases
+		FOR EACH ROW EXECUTE FUNCTION wb.check_alias();
+	CREATE OR REPLACE TRIGGER wb_check BEFORE INSERT OR UPDATE OF entity_id ON wb.registries
+		FOR EACH ROW EXECUTE FUNCTION wb.check_registry();
 
 	-- triggers of one row fire in the order of their names: an event first, and
 	-- then what wb_latest does to aliases, which are events of their own
@@ -110,7 +116,7 @@ BEGIN
 		coalesce(e.result #>> '{error,message}', d.last_error) AS error,
 		CASE WHEN d.attempts > 0 THEN d.due_at END AS next_attempt_at,
 		e.why, e.event, e.action, e.result,
-		e.automation_id, e.run_id, e.artifact_id, e.project_id
+		e.automation_id, e.run_id, e.artifact_id, e.project_id, e.scope_type, e.scope_id
 	FROM wb.executions e
 	LEFT JOIN wb.deliveries d ON d.execution_id = e.id
 	LEFT JOIN LATERAL (SELECT t.attempt, t.status_code FROM wb.delivery_attempts t

@@ -1,5 +1,29 @@
 -- Tracking: pleasant forms of plain INSERT, UPDATE and DELETE.
 
+-- What a plain INSERT is refused for by a CHECK constraint, in words.
+CREATE FUNCTION wb.check_name(kind text, name text) RETURNS void
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	allowed text;
+BEGIN
+	IF check_name.name IS NULL OR check_name.name ~ (CASE
+			WHEN check_name.kind = 'collection' THEN '^[^/:\r\n]{1,128}$'
+			WHEN check_name.kind = 'alias' THEN '^(?!v\d+$)[^/:\r\n]{1,128}$'
+			WHEN check_name.kind = 'tag' THEN '^(?!.{129})[-\w]+( +[-\w]+)*$'
+			ELSE '^[^/\\#?%:\r\n]{1,128}$' END) THEN
+		RETURN;
+	END IF;
+	allowed := CASE check_name.kind
+		WHEN 'collection' THEN 'Use 1 to 128 characters without /, : and line ends.'
+		WHEN 'alias' THEN 'Use 1 to 128 characters without /, : and line ends, and not the form of a version, such as v3.'
+		WHEN 'tag' THEN 'Use words of letters, digits, - and _ with blanks between them, at most 128 characters.'
+		ELSE 'Use 1 to 128 characters without / \ # ? % : and line ends.' END;
+	RAISE EXCEPTION 'invalid name of %: "%"', CASE check_name.kind WHEN 'alias' THEN 'an alias' ELSE 'a ' || check_name.kind END, check_name.name
+		USING ERRCODE = 'check_violation', HINT = allowed;
+END $$;
+COMMENT ON FUNCTION wb.check_name(text, text) IS
+'Raises check_violation, with what is allowed, where something cannot have this name. kind: team, organization, project, registry, run, collection, alias or tag.';
+
 CREATE FUNCTION wb.create_team(name text, organization text = NULL) RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
@@ -8,7 +32,9 @@ DECLARE
 	team_id bigint;
 BEGIN
 	PERFORM wb.require_setup();
+	PERFORM wb.check_name('team', create_team.name);
 	IF create_team.organization IS NOT NULL THEN
+		PERFORM wb.check_name('organization', create_team.organization);
 		INSERT INTO wb.entities (name, kind) VALUES (create_team.organization, 'organization')
 		ON CONFLICT (name) DO NOTHING;
 		SELECT e.id INTO STRICT organization_id FROM wb.entities e WHERE e.name = create_team.organization;
@@ -60,6 +86,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	owner bigint := wb.create_team(create_project.entity);
 BEGIN
+	PERFORM wb.check_name('project', create_project.project);
 	INSERT INTO wb.projects (entity_id, name) VALUES (owner, create_project.project)
 	ON CONFLICT (entity_id, name) DO NOTHING;
 	RETURN wb.project_id(create_project.entity, create_project.project);
@@ -76,6 +103,7 @@ DECLARE
 	run_id bigint;
 BEGIN
 	PERFORM wb.require_setup();
+	PERFORM wb.check_name('run', start_run.name);
 	IF start_run.name IS NULL THEN
 		INSERT INTO wb.runs (project_id, display_name, username, config, tags, state)
 		VALUES (start_run.project_id, start_run.display_name, start_run.username, start_run.config,

@@ -10,7 +10,12 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	states CONSTANT text[] := '{PENDING,COMMITTED,DELETED}';
 	home record;
+	keys bigint := (SELECT count(*) FROM jsonb_object_keys(CASE jsonb_typeof(NEW.metadata) WHEN 'object' THEN NEW.metadata END));
 BEGIN
+	IF keys > 100 AND NEW.metadata IS DISTINCT FROM OLD.metadata THEN
+		RAISE EXCEPTION 'metadata of an artifact version has % keys', keys
+		USING ERRCODE = 'check_violation', HINT = 'At most 100 keys are allowed at its top.';
+	END IF;
 	IF TG_OP = 'UPDATE' THEN
 		IF array_position(states, NEW.state) < array_position(states, OLD.state) THEN
 			RAISE EXCEPTION 'state of artifact version % cannot change from % to %', NEW.id, OLD.state, NEW.state
@@ -32,7 +37,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION wb.check_artifact() IS
 'BEFORE ROW trigger of wb.artifacts: numbers a version without a number. Raises check_violation for a version in a collection of '
-'a registry, and for a state that goes back.';
+'a registry, for a state that goes back, and for metadata of more than 100 keys.';
 
 CREATE FUNCTION wb.check_link() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -110,7 +115,23 @@ END $$;
 COMMENT ON FUNCTION wb.follow_link() IS
 'AFTER ROW trigger of wb.artifact_links: gives the aliases of a new link, and "latest"; takes them away with the link.';
 
-REVOKE EXECUTE ON FUNCTION wb.check_artifact(), wb.check_link(), wb.follow_artifact(), wb.follow_link() FROM PUBLIC;
+CREATE FUNCTION wb.check_registry() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	owner record;
+BEGIN
+	-- the foreign key refuses an entity that does not exist
+	SELECT e.name, e.kind INTO owner FROM wb.entities e WHERE e.id = NEW.entity_id;
+	IF owner.kind <> 'organization' THEN
+		RAISE EXCEPTION 'registry "%" cannot belong to entity "%", which is a %', NEW.name, owner.name, owner.kind
+		USING ERRCODE = 'check_violation', HINT = 'Registries belong to organizations.';
+	END IF;
+	RETURN NEW;
+END $$;
+COMMENT ON FUNCTION wb.check_registry() IS
+'BEFORE ROW trigger of wb.registries, with INSERT and a change of entity_id. Raises check_violation for a registry of an entity that is no organization.';
+
+REVOKE EXECUTE ON FUNCTION wb.check_artifact(), wb.check_link(), wb.check_registry(), wb.follow_artifact(), wb.follow_link() FROM PUBLIC;
 
 --
 -- Registries
@@ -120,6 +141,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
 	PERFORM wb.require_setup();
+	PERFORM wb.check_name('registry', create_registry.registry);
 	INSERT INTO wb.entities (name, kind) VALUES (create_registry.organization, 'organization')
 	ON CONFLICT (name) DO NOTHING;
 	INSERT INTO wb.registries (entity_id, name)
@@ -180,6 +202,7 @@ DECLARE
 	word text;
 BEGIN
 	PERFORM wb.require_setup();
+	PERFORM wb.check_name('collection', log_artifact.collection);
 	INSERT INTO wb.collections (project_id, name, type)
 	VALUES (log_artifact.project_id, log_artifact.collection, log_artifact.type)
 	ON CONFLICT (project_id, name) DO NOTHING;
@@ -276,6 +299,7 @@ DECLARE
 	found bigint;
 	word text;
 BEGIN
+	PERFORM wb.check_name('collection', link_artifact.collection);
 	INSERT INTO wb.collections (registry_id, name, type)
 	SELECT link_artifact.registry_id, link_artifact.collection, c.type FROM wb.collections c WHERE c.id = source
 	ON CONFLICT (registry_id, name) DO NOTHING;
@@ -300,7 +324,8 @@ COMMENT ON FUNCTION wb.link_artifact(bigint, bigint, text, text[]) IS
 'Links a version to a collection of a registry, which is made if it is missing, and returns the id of the link. The version gets '
 'the aliases there, and "latest" besides; a link that exists only gets the aliases, and that is no link event. Errors: undefined_object '
 'for an unknown version, foreign_key_violation for an unknown registry, check_violation for a version that is not committed or not '
-'of the collection''s type, and for a name that is not allowed. W&B: Artifact.link.';
+'of the collection''s type, and for a name that is not allowed, insufficient_privilege for an alias that the registry protects. W&B: '
+'Artifact.link.';
 
 CREATE FUNCTION wb.unlink_artifact(artifact_id bigint, registry_id bigint, collection text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -318,7 +343,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION wb.unlink_artifact(bigint, bigint, text) IS
 'Takes a version out of a collection of a registry; the aliases that it has there go too. Errors: undefined_object where the '
-'version does not exist or is not linked there. W&B: Artifact.unlink.';
+'version does not exist or is not linked there, insufficient_privilege where it has an alias there that the registry protects. W&B: Artifact.unlink.';
 
 --
 -- Aliases and tags
@@ -329,16 +354,9 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	home bigint := wb.collection_of(add_alias.artifact_id);
 BEGIN
-	IF add_alias.collection_id <> home THEN
-		home := add_alias.collection_id;
-		PERFORM FROM wb.artifact_links l WHERE l.collection_id = home AND l.artifact_id = add_alias.artifact_id;
-		IF NOT FOUND THEN
-			RAISE EXCEPTION 'artifact version % is not linked to collection %', add_alias.artifact_id, home
-			USING ERRCODE = 'undefined_object', HINT = 'Link it with wb.link_artifact().';
-		END IF;
-	END IF;
+	PERFORM wb.check_name('alias', add_alias.alias);
 	INSERT INTO wb.artifact_aliases AS l (collection_id, alias, artifact_id)
-	VALUES (home, add_alias.alias, add_alias.artifact_id)
+	VALUES (coalesce(add_alias.collection_id, home), add_alias.alias, add_alias.artifact_id)
 	ON CONFLICT (collection_id, alias) DO UPDATE
 	SET artifact_id = excluded.artifact_id, created_by = excluded.created_by, created_at = excluded.created_at
 	WHERE l.artifact_id <> excluded.artifact_id;
@@ -346,7 +364,8 @@ END $$;
 COMMENT ON FUNCTION wb.add_alias(bigint, text, bigint) IS
 'Gives a version an alias, which moves from any other version of its collection; a version that has it keeps it, and that is '
 'no event. collection_id: a collection that the version is linked to; absent: its own. Errors: undefined_object for an unknown '
-'version or one that is not linked there, check_violation for an alias with / or :, or like v3.';
+'version, foreign_key_violation for one that is not linked there, check_violation for an alias with / or :, or like v3, '
+'insufficient_privilege for one that the registry protects.';
 
 CREATE FUNCTION wb.remove_alias(artifact_id bigint, alias text, collection_id bigint = NULL) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -364,12 +383,13 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION wb.remove_alias(bigint, text, bigint) IS
 'Takes an alias away from a version, in its own collection or in one that it is linked to. Errors: undefined_object where the '
-'version, or the alias, does not exist.';
+'version, or the alias, does not exist, insufficient_privilege for an alias that the registry protects.';
 
 CREATE FUNCTION wb.add_tag(artifact_id bigint, tag text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
+	PERFORM wb.check_name('tag', add_tag.tag);
 	PERFORM wb.collection_of(add_tag.artifact_id);
 	INSERT INTO wb.artifact_tags (artifact_id, tag) VALUES (add_tag.artifact_id, add_tag.tag)
 	ON CONFLICT (artifact_id, tag) DO NOTHING;
@@ -396,6 +416,7 @@ CREATE FUNCTION wb.add_collection_tag(collection_id bigint, tag text) RETURNS vo
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
+	PERFORM wb.check_name('tag', add_collection_tag.tag);
 	PERFORM wb.require_collection(add_collection_tag.collection_id);
 	INSERT INTO wb.collection_tags (collection_id, tag) VALUES (add_collection_tag.collection_id, add_collection_tag.tag)
 	ON CONFLICT (collection_id, tag) DO NOTHING;

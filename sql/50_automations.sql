@@ -351,8 +351,8 @@ RETURN wb.event(scope, 'SCHEDULE', jsonb_build_object('schedule_filter', jsonb_b
 COMMENT ON FUNCTION wb.on_schedule(jsonb, interval, time, text, text[]) IS
 'A time has come: every so many months or days at a time of day in a time zone, through changes of its clock, or every so many '
 'hours or minutes counted from that time. Found by the worker, once a minute; a time that was missed while no worker ran fires once. '
-'The event carries what happened in the project since the time before: runs started, finished, failed and crashed, firings, and of '
-'each of these metrics the last, least and greatest value in the ten newest runs. Arguments: wb.project(); months, or days, or 1 '
+'The event carries what happened in the project, or in all of the team or organization, since the time before: runs started, finished, failed and crashed, firings, and of '
+'each of these metrics the last, least and greatest value in the ten newest runs. Arguments: wb.project() or wb.entity(); months, or days, or 1 '
 'minute to 24 hours; a time of day, absent: midnight; a name of a time zone; names of metrics. Errors: invalid_parameter_value. W&B '
 'has no word for it.';
 
@@ -533,7 +533,7 @@ LANGUAGE sql RETURN wb.set_enabled(id, false);
 COMMENT ON FUNCTION wb.disable_automation(bigint) IS
 'Switches an automation off; what is in the queue is still sent. Errors: undefined_object for an unknown one.';
 
-CREATE FUNCTION wb.delete_automation(id bigint) RETURNS void
+CREATE FUNCTION wb.delete_automation(id bigint) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
 	PERFORM wb.require_setup();
@@ -541,6 +541,8 @@ BEGIN
 	IF NOT FOUND THEN
 		RAISE EXCEPTION 'automation % does not exist', delete_automation.id USING ERRCODE = 'undefined_object';
 	END IF;
+	RETURN true;
 END $$;
 COMMENT ON FUNCTION wb.delete_automation(bigint) IS
-'Deletes an automation. Its history stays, and what is in the queue is still sent. Errors: undefined_object for an unknown one.';
+'Deletes an automation and returns true. Its history stays, and what is in the queue is still sent. Errors: undefined_object for an '
+'unknown one. W&B: Api.delete_automation.';

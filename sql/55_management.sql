@@ -63,7 +63,8 @@ BEGIN
 	-- no cast in here that a row of a later version could break
 	CREATE OR REPLACE VIEW wb.automation_list WITH (security_invoker = true) AS
 	SELECT a.id, a.name, a.description, a.enabled,
-		coalesce(nullif(concat_ws('/', n.name, p.name, c.name), ''), concat(a.scope_type, ' ', a.scope_id)) AS scope,
+		coalesce(CASE WHEN g.id IS NOT NULL THEN 'registry ' WHEN a.scope_type = 'ENTITY' THEN n.kind || ' ' ELSE '' END ||
+			nullif(concat_ws('/', n.name, p.name, g.name, c.name), ''), concat(a.scope_type, ' ', a.scope_id)) AS scope,
 		concat(CASE
 			WHEN m.threshold IS NOT NULL THEN concat(
 				CASE m.threshold->>'agg_op' WHEN 'AVERAGE' THEN 'avg(' WHEN 'MIN' THEN 'min(' WHEN 'MAX' THEN 'max(' END,
@@ -102,7 +103,8 @@ BEGIN
 	FROM wb.automations a
 	LEFT JOIN wb.collections c ON a.scope_type = 'ARTIFACT_COLLECTION' AND c.id = a.scope_id
 	LEFT JOIN wb.projects p ON p.id = CASE a.scope_type WHEN 'PROJECT' THEN a.scope_id ELSE c.project_id END
-	LEFT JOIN wb.entities n ON n.id = p.entity_id
+	LEFT JOIN wb.registries g ON g.id = CASE a.scope_type WHEN 'REGISTRY' THEN a.scope_id ELSE c.registry_id END
+	LEFT JOIN wb.entities n ON n.id = CASE a.scope_type WHEN 'ENTITY' THEN a.scope_id ELSE coalesce(p.entity_id, g.entity_id) END
 	LEFT JOIN wb.integrations i ON a.action_type IN ('NOTIFICATION', 'GENERIC_WEBHOOK') AND i.id::text = coalesce(
 		a.action_config #>> '{notificationActionInput,integrationID}', a.action_config #>> '{genericWebhookActionInput,integrationID}')
 	CROSS JOIN LATERAL (SELECT a.event_filter #> '{run_metric_filter,threshold_filter}' AS threshold,
@@ -185,6 +187,10 @@ DECLARE
 		WHEN 'Entity' THEN 'ENTITY' ELSE saved->>'__typename' END));
 	id text := coalesce(wire_scope.document->>'scopeID', saved->>'id');
 BEGIN
+	-- a registry is a project there, told by its name, and in what we write by its id
+	IF word = 'PROJECT' AND (saved->>'name' LIKE 'wandb-registry-_%' OR starts_with(id, encode('Registry:', 'base64'))) THEN
+		word := 'REGISTRY';
+	END IF;
 	RETURN nullif(jsonb_strip_nulls(jsonb_build_object('scope_type', word, 'scope_id', CASE word
 		WHEN 'PROJECT' THEN wb.wire_id(id, 'Project')
 		WHEN 'ARTIFACT_COLLECTION' THEN wb.wire_id(id, 'ArtifactCollection', 'ArtifactSequence', 'ArtifactPortfolio')
@@ -288,6 +294,15 @@ BEGIN
 		RAISE EXCEPTION 'unknown key "%" in an automation in W&B''s JSON', strange
 		USING ERRCODE = 'invalid_parameter_value', HINT = 'wb.export_automation(id) shows the form.';
 	END IF;
+	-- the id of a saved automation is W&B's, not one of this database
+	IF d ? 'id' AND NOT d ?| '{scope,event,action,triggeringCondition,triggeredAction}' THEN
+		changed := wb.wire_id(d->>'id', 'Trigger');
+		-- where one half of a pair is given, the automation has the other
+		SELECT coalesce(jsonb_object_agg(e.key, e.value), '{}') || d INTO d FROM jsonb_each(wb.export_automation(changed)) e
+		JOIN (VALUES ('triggeringEventType', 'eventFilter'), ('eventFilter', 'triggeringEventType'), ('scopeType', 'scopeID'), ('scopeID', 'scopeType'),
+			('triggeredActionType', 'triggeredActionConfig'), ('triggeredActionConfig', 'triggeredActionType')) p(key, given) USING (key)
+		WHERE d->>p.given IS NOT NULL;
+	END IF;
 	changes := jsonb_strip_nulls(jsonb_build_object('name', d->'name', 'enabled', d->'enabled', 'once_per', d->'once_per')) ||
 		CASE WHEN d ? 'description' THEN jsonb_build_object('description', d->'description') ELSE '{}' END ||
 		CASE WHEN d ? 'cooldown' THEN jsonb_build_object('cooldown', d->'cooldown') ELSE '{}' END ||
@@ -295,9 +310,7 @@ BEGIN
 	SELECT coalesce(jsonb_object_agg(c.key, c.value), '{}') INTO changes FROM jsonb_each(changes) c
 	WHERE c.value <> 'null' OR c.key IN ('description', 'cooldown');
 
-	-- the id of a saved automation is W&B's, not one of this database
-	IF d ? 'id' AND NOT d ?| '{scope,event,action,triggeringCondition,triggeredAction}' THEN
-		changed := wb.wire_id(d->>'id', 'Trigger');
+	IF changed IS NOT NULL THEN
 		PERFORM wb.update_automation(changed, changes);
 		RETURN changed;
 	END IF;
@@ -312,7 +325,8 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION wb.import_automation(jsonb) IS
 'Makes an automation from W&B''s JSON and returns its id. Argument: CreateFilterTriggerInput; UpdateFilterTriggerInput, whose id names '
-'the automation that it changes; or a saved automation as the API returns it. Ids, plain or in base64, are those of this database; '
+'the automation that it changes; or a saved automation as the API returns it. Ids, plain or in base64, are those of this database; a '
+'PROJECT is a registry where its id is base64 of Registry:<number>, or its name is wandb-registry-<name>; '
 'cooldown and once_per are keys of ours. Errors: as wb.create_automation and wb.update_automation; invalid_parameter_value for an '
 'unknown key, a missing one, an id that is none, text that is not JSON. W&B: createFilterTrigger.';
 
@@ -342,11 +356,13 @@ BEGIN
 		input := input || jsonb_build_object('requestPayload', wb.wire_text(input->'requestPayload'));
 	END IF;
 	RETURN jsonb_strip_nulls(jsonb_build_object('name', t.name, 'description', t.description, 'enabled', t.enabled,
-			'scopeType', t.scope_type, 'scopeID', t.scope_id::text, 'triggeringEventType', t.event_type,
+			'scopeType', CASE t.scope_type WHEN 'REGISTRY' THEN 'PROJECT' ELSE t.scope_type END,
+			'scopeID', CASE t.scope_type WHEN 'REGISTRY' THEN encode(convert_to('Registry:' || t.scope_id, 'UTF8'), 'base64')
+				ELSE t.scope_id::text END, 'triggeringEventType', t.event_type,
 			'eventFilter', wb.wire_text(filter), 'triggeredActionType', t.action_type, 'cooldown', t.cooldown,
 			'once_per', nullif(t.once_per, 'run'))) ||
 		jsonb_build_object('triggeredActionConfig', CASE WHEN key IS NULL THEN t.action_config ELSE jsonb_build_object(key, input) END);
 END $$;
 COMMENT ON FUNCTION wb.export_automation(bigint) IS
-'An automation as W&B''s CreateFilterTriggerInput. Ids are those of this database, as text; cooldown and once_per are keys of ours, there '
-'where they are not the default. Errors: undefined_object for an unknown one. W&B: createFilterTrigger.';
+'An automation as W&B''s CreateFilterTriggerInput. Ids are those of this database, as text; a registry is a PROJECT whose id is base64 of '
+'Registry:<number>; cooldown and once_per are keys of ours, there where they are not the default. Errors: undefined_object for an unknown one. W&B: createFilterTrigger.';

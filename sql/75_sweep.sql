@@ -109,7 +109,7 @@ END $$;
 COMMENT ON FUNCTION wb.last_tick(jsonb, timestamptz) IS
 'The latest time up to a moment at which a schedule_filter of wb.on_schedule is due.';
 
-CREATE FUNCTION wb.project_summary(project_id bigint, since timestamptz, before timestamptz, metrics text[]) RETURNS jsonb
+CREATE FUNCTION wb.project_summary(project_ids bigint[], since timestamptz, before timestamptz, metrics text[]) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	summary jsonb;
@@ -121,14 +121,14 @@ BEGIN
 		'runsFinished', count(*) FILTER (WHERE r.state = 'finished' AND r.finished_at >= project_summary.since),
 		'runsFailed', count(*) FILTER (WHERE r.state = 'failed' AND r.finished_at >= project_summary.since),
 		'runsCrashed', count(*) FILTER (WHERE r.state = 'crashed' AND coalesce(r.finished_at, r.heartbeat_at) >= project_summary.since),
-		'firings', (SELECT count(*) FROM wb.executions e WHERE e.project_id = project_summary.project_id
+		'firings', (SELECT count(*) FROM wb.executions e WHERE e.project_id = ANY (project_summary.project_ids)
 			AND e.triggered_at >= project_summary.since AND e.triggered_at < project_summary.before AND e.state <> 'SKIPPED'))
-	INTO summary FROM wb.runs r WHERE r.project_id = project_summary.project_id AND r.created_at < project_summary.before;
+	INTO summary FROM wb.runs r WHERE r.project_id = ANY (project_summary.project_ids) AND r.created_at < project_summary.before;
 
 	FOREACH metric IN ARRAY project_summary.metrics LOOP
 		SELECT jsonb_agg(jsonb_build_object('run', r.run, 'last', m.last::text, 'min', m.min::text, 'max', m.max::text) ORDER BY r.id DESC)
 		INTO found FROM (SELECT n.id, coalesce(n.display_name, n.name) AS run FROM wb.runs n
-			WHERE n.project_id = project_summary.project_id AND n.created_at < project_summary.before ORDER BY n.id DESC LIMIT 10) r,
+			WHERE n.project_id = ANY (project_summary.project_ids) AND n.created_at < project_summary.before ORDER BY n.id DESC LIMIT 10) r,
 			LATERAL (SELECT (array_agg(p.value ORDER BY p.step DESC))[1] AS last, min(p.value) FILTER (WHERE p.value <> 'NaN') AS min,
 				max(p.value) FILTER (WHERE p.value <> 'NaN') AS max
 			FROM wb.run_metrics p WHERE p.run_id = r.id AND p.name = metric) m
@@ -138,13 +138,13 @@ BEGIN
 	END LOOP;
 	RETURN summary;
 END $$;
-COMMENT ON FUNCTION wb.project_summary(bigint, timestamptz, timestamptz, text[]) IS
-'What happened in a project between two moments: runs started, finished, failed and crashed, firings, and of each metric the last, '
+COMMENT ON FUNCTION wb.project_summary(bigint[], timestamptz, timestamptz, text[]) IS
+'What happened in projects between two moments: runs started, finished, failed and crashed, firings, and of each metric the last, '
 'least and greatest value in the ten newest runs. The payload of a schedule.';
 
-CREATE FUNCTION wb.judge_tick(automation_id bigint, project_id bigint, tick_at timestamptz, summary jsonb) RETURNS void
+CREATE FUNCTION wb.judge_tick(automation_id bigint, scope_type text, scope_id bigint, tick_at timestamptz, summary jsonb) RETURNS void
 LANGUAGE C STRICT VOLATILE AS 'MODULE_PATHNAME', 'wb_sql_judge_tick';
-COMMENT ON FUNCTION wb.judge_tick(bigint, bigint, timestamptz, jsonb) IS
+COMMENT ON FUNCTION wb.judge_tick(bigint, text, bigint, timestamptz, jsonb) IS
 'Fires an automation whose time has come. Part of wb.sweep().';
 
 CREATE FUNCTION wb.sweep_schedules(now timestamptz) RETURNS void
@@ -154,10 +154,10 @@ DECLARE
 	rule record;
 	tick timestamptz;
 BEGIN
-	FOR rule IN SELECT a.id, a.name, a.scope_id, a.event_filter->'schedule_filter' AS schedule,
+	FOR rule IN SELECT a.id, a.name, a.scope_type, a.scope_id, a.event_filter->'schedule_filter' AS schedule,
 			coalesce(k.tick_at, a.created_at) AS since
 		FROM wb.automations a LEFT JOIN wb.schedule_ticks k ON k.automation_id = a.id
-		WHERE a.event_source = 'schedule' AND a.event_key = '' AND a.enabled AND a.scope_type = 'PROJECT'
+		WHERE a.event_source = 'schedule' AND a.event_key = '' AND a.enabled AND a.scope_type IN ('PROJECT', 'ENTITY')
 	LOOP
 		BEGIN
 			tick := wb.last_tick(rule.schedule, sweep_schedules.now);
@@ -166,7 +166,10 @@ BEGIN
 			INSERT INTO wb.schedule_ticks AS k (automation_id, tick_at) VALUES (rule.id, tick)
 			ON CONFLICT (automation_id) DO UPDATE SET tick_at = excluded.tick_at WHERE k.tick_at < excluded.tick_at;
 			IF FOUND THEN
-				PERFORM wb.judge_tick(rule.id, rule.scope_id, tick, wb.project_summary(rule.scope_id, rule.since, tick,
+				PERFORM wb.judge_tick(rule.id, rule.scope_type, rule.scope_id, tick, wb.project_summary(ARRAY(
+					SELECT p.id FROM wb.projects p JOIN wb.entities e ON e.id = p.entity_id
+					WHERE CASE rule.scope_type WHEN 'PROJECT' THEN p.id = rule.scope_id
+						ELSE rule.scope_id IN (e.id, e.organization_id) END), rule.since, tick,
 					ARRAY(SELECT jsonb_array_elements_text(rule.schedule->'metrics'))));
 			END IF;
 		EXCEPTION WHEN data_exception OR undefined_object THEN
@@ -192,4 +195,4 @@ COMMENT ON FUNCTION wb.sweep(timestamptz) IS
 'Looks for runs that have fallen silent and for schedules that are due, as of a moment. The worker calls it once a minute, more often with a short '
 'wb_automations.crash_timeout; it may be called by hand where no worker runs.';
 REVOKE EXECUTE ON FUNCTION wb.sweep_crashes(timestamptz), wb.sweep_silences(timestamptz), wb.sweep_schedules(timestamptz),
-	wb.judge_tick(bigint, bigint, timestamptz, jsonb), wb.sweep(timestamptz) FROM PUBLIC;
+	wb.judge_tick(bigint, text, bigint, timestamptz, jsonb), wb.sweep(timestamptz) FROM PUBLIC;

@@ -76,6 +76,8 @@ typedef struct WbEvent
 {
 	WbEventType type;
 	int64		project_id;		/* WB_NO_ID in a registry */
+	int64		entity_id;		/* of an event of all its projects, else
+								 * WB_NO_ID */
 	int64		run_id;			/* WB_NO_ID for artifact events */
 	int64		registry_id;	/* WB_NO_ID in a project */
 	int64		artifact_id;	/* WB_NO_ID for events of runs, collections */
@@ -109,6 +111,8 @@ typedef struct WbAutomation
 {
 	int64		id;
 	const char *name;
+	const char *scope_type;
+	int64		scope_id;
 	WbEventType event_type;
 	struct WbRule *rule;
 	WbActionType action_type;

@@ -146,9 +146,6 @@ check_combination(WbEventType event_type, WbScopeType scope_type)
 		refuse(psprintf("event %s is not possible in the scope of %s", event,
 						place),
 			   "Runs belong to projects: use wb.project(entity, name).");
-	if (event_type == WB_EVENT_SCHEDULE && scope_type == WB_SCOPE_ENTITY)
-		refuse("event SCHEDULE is not possible in the scope of a team or an organization",
-			   "It tells what happened in one project: use wb.project(entity, name).");
 	if (event_type == WB_EVENT_CREATE_ARTIFACT &&
 		scope_type == WB_SCOPE_REGISTRY)
 		refuse(psprintf("event %s is not possible in the scope of a registry",

@@ -8,7 +8,8 @@
  * were before the statement; a run without the metric is passed over, and
  * after enough of them the search ends, so that the work is bounded.
  *
- * On a partitioned table it looks at the runs of the same partition.
+ * On a partitioned table each run is looked for in its own partition; one in a
+ * partition that somebody has locked is passed over as well.
  *
  * IDENTIFICATION
  *		src/decide/baseline.c
@@ -38,6 +39,26 @@ read_last_value(int64 run_id, const char *name, const WbSeriesSource *source,
 	return true;
 }
 
+/* The same, where it lies in a partition of "root". */
+static bool
+read_last_value_in(Oid root, int64 run_id, const char *name,
+				   const WbSeriesSource *source, float8 *value)
+{
+	WbSeriesSource there = *source;
+	bool		is_found = false;
+
+	there.table = wb_partition_open(root, run_id, name);
+	if (there.table == NULL)
+		return false;
+	there.index_oid = wb_relation_index(there.table, "run_id", "name", "step");
+	there.step = wb_relation_attribute(there.table, "step");
+	there.value = wb_relation_attribute(there.table, "value");
+	if (OidIsValid(there.index_oid))
+		is_found = read_last_value(run_id, name, &there, value);
+	table_close(there.table, AccessShareLock);
+	return is_found;
+}
+
 /* Walk through the project's runs, newest first. */
 static void
 collect(WbCandidate *candidate, const WbEvent *event,
@@ -47,6 +68,8 @@ collect(WbCandidate *candidate, const WbEvent *event,
 								   AccessShareLock);
 	Oid			index_oid = wb_relation_index(table, "project_id", "id", NULL);
 	int			looks_left = wanted * WB_BASELINE_LOOKS;
+	Oid			root = wb_partition_root(source->table);
+	const char *name = event->metric_name;
 	WbScan		scan;
 	ScanKeyData key;
 
@@ -61,10 +84,13 @@ collect(WbCandidate *candidate, const WbEvent *event,
 		{
 			int64		run_id = wb_scan_id(&scan, "id");
 			int			place = wanted - 1 - candidate->baseline_count;
+			float8	   *value = &candidate->baseline[place];
 
-			if (run_id != event->run_id &&
-				read_last_value(run_id, event->metric_name, source,
-								&candidate->baseline[place]))
+			if (run_id == event->run_id)
+				continue;
+			if (OidIsValid(root) ?
+				read_last_value_in(root, run_id, name, source, value) :
+				read_last_value(run_id, name, source, value))
 				candidate->baseline_count++;
 		}
 		wb_scan_end(&scan);

@@ -320,6 +320,7 @@ find_metric_condition(JsonbContainer *filter)
 static bool
 parse_filter(WbRule *rule, JsonbContainer *filter, WbProblem *problem)
 {
+
 	switch (rule->event_type)
 	{
 		case WB_EVENT_RUN_METRIC:
@@ -349,6 +350,22 @@ parse_filter(WbRule *rule, JsonbContainer *filter, WbProblem *problem)
 	return false;
 }
 
+/* A run event waits for a metric or for a state, never for both. */
+static bool
+check_single(const WbRule *rule, JsonbContainer *filter, WbProblem *problem)
+{
+	const char *other = rule->event_type == WB_EVENT_RUN_STATE ?
+	"run_metric_filter" : "run_state_filter";
+	JsonbValue *value = wb_json_get(filter, other);
+
+	if (value == NULL || value->type == jbvNull)
+		return true;
+	return complain(problem, psprintf("event_filter of %s has a %s too",
+									  wb_event_type_name(rule->event_type),
+									  other),
+					"Make an automation for each event.");
+}
+
 /*
  * Parse a rule into the current memory context, which frees it.  Returns NULL
  * with a problem where it cannot be used.
@@ -359,7 +376,8 @@ wb_rule_parse(const char *event_type, Jsonb *event_filter, WbProblem *problem)
 	WbRule	   *rule = palloc0(sizeof(WbRule));
 
 	if (find_type(event_type, &rule->event_type))
-		return parse_filter(rule, &event_filter->root, problem) ? rule : NULL;
+		return parse_filter(rule, &event_filter->root, problem) &&
+			check_single(rule, &event_filter->root, problem) ? rule : NULL;
 	if (strcmp(event_type, "UPDATE_ARTIFACT_ALIAS") == 0)
 		complain(problem, psprintf("event %s cannot be assigned to automations",
 								   event_type),

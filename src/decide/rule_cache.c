@@ -212,6 +212,8 @@ read_automation(WbScan *scan, WbEventType type)
 
 	automation->id = wb_scan_id(scan, "id");
 	automation->name = wb_scan_text(scan, "name");
+	automation->scope_type = wb_scan_text(scan, "scope_type");
+	automation->scope_id = wb_scan_id(scan, "scope_id");
 	automation->event_type = type;
 	automation->action_type_name = wb_scan_text(scan, "action_type");
 	automation->action_type = action_type_of(automation->action_type_name);
@@ -264,6 +266,16 @@ begin_scan(WbScan *scan, Relation *table, const CacheKey *key)
 	return true;
 }
 
+/* Those that were made first fire first. */
+static int
+compare_ids(const ListCell *a, const ListCell *b)
+{
+	const WbAutomation *first = lfirst(a);
+	const WbAutomation *second = lfirst(b);
+
+	return first->id < second->id ? -1 : first->id > second->id;
+}
+
 /* Fill an entry from the table; its memory is the cache's. */
 static void
 load_entry(CacheEntry *entry)
@@ -285,6 +297,7 @@ load_entry(CacheEntry *entry)
 		}
 		wb_scan_end(&scan);
 		table_close(table, AccessShareLock);
+		list_sort(entry->automations, compare_ids);
 	}
 	MemoryContextSwitchTo(before);
 }

@@ -100,9 +100,13 @@ wb_scope_find_rules(const WbEvent *event)
 	if (!wb_rules_exist(event->type, key, WB_SCOPE_ENTITY))
 		return found;
 
-	entity_id = event->registry_id != WB_NO_ID ?
-		read_id(WB_TABLE_REGISTRIES, event->registry_id, "entity_id") :
-		read_id(WB_TABLE_PROJECTS, event->project_id, "entity_id");
+	if (event->entity_id != WB_NO_ID)
+		entity_id = event->entity_id;
+	else if (event->registry_id != WB_NO_ID)
+		entity_id = read_id(WB_TABLE_REGISTRIES, event->registry_id,
+							"entity_id");
+	else
+		entity_id = read_id(WB_TABLE_PROJECTS, event->project_id, "entity_id");
 	add_rules(&found, event, WB_SCOPE_ENTITY, entity_id);
 	add_rules(&found, event, WB_SCOPE_ENTITY,
 			  wb_scope_organization(entity_id));

@@ -50,13 +50,14 @@ typedef struct Firing
 static WbPlan insert_execution = {
 	"INSERT INTO wb.executions (automation_id, automation_name, origin, state,"
 	" triggered_at, cooldown, cooldown_key, event_type, project_id, run_id,"
-	" artifact_id, why, event, action_type, action, result, settled_at)"
+	" artifact_id, why, event, action_type, action, result, scope_type,"
+	" scope_id, settled_at)"
 	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,"
-	" $15, $16, CASE WHEN $4 <> 'PENDING' THEN $5 END) RETURNING id",
-	16,
+	" $15, $16, $17, $18, CASE WHEN $4 <> 'PENDING' THEN $5 END) RETURNING id",
+	18,
 	{INT8OID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, INTERVALOID, TEXTOID,
 		TEXTOID, INT8OID, INT8OID, INT8OID, TEXTOID, JSONBOID, TEXTOID,
-	JSONBOID, JSONBOID},
+	JSONBOID, JSONBOID, TEXTOID, INT8OID},
 	NULL
 };
 
@@ -128,8 +129,8 @@ write_execution(const Firing *firing)
 	const WbAutomation *automation = firing->verdict->automation;
 	const WbEvent *event = firing->verdict->event;
 	const char *event_type = wb_event_type_shown(automation->event_type);
-	Datum		values[16];
-	char		nulls[17] = "                ";
+	Datum		values[18];
+	char		nulls[19] = "                  ";
 	bool		is_null;
 
 	values[0] = Int64GetDatum(automation->id);
@@ -158,6 +159,8 @@ write_execution(const Firing *firing)
 		values[15] = problem_result(firing->problem);
 		nulls[15] = ' ';
 	}
+	values[16] = CStringGetTextDatum(automation->scope_type);
+	values[17] = Int64GetDatum(automation->scope_id);
 	wb_plan_run(&insert_execution, values, nulls, SPI_OK_INSERT_RETURNING);
 	return DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0],
 									   SPI_tuptable->tupdesc, 1, &is_null));

@@ -36,16 +36,19 @@ read_place(const WbEvent *event)
 	Place		place = {NULL, NULL};
 	bool		is_registry = event->registry_id != WB_NO_ID;
 	WbScan		scan;
-	int64		entity_id;
+	int64		entity_id = event->entity_id;
 
-	if (!wb_scan_row_by_id(is_registry ? WB_TABLE_REGISTRIES :
-						   WB_TABLE_PROJECTS,
-						   is_registry ? event->registry_id :
-						   event->project_id, &scan))
-		return place;
-	place.project = wb_scan_text(&scan, "name");
-	entity_id = wb_scan_id(&scan, "entity_id");
-	wb_scan_end(&scan);
+	if (entity_id == WB_NO_ID)
+	{
+		if (!wb_scan_row_by_id(is_registry ? WB_TABLE_REGISTRIES :
+							   WB_TABLE_PROJECTS,
+							   is_registry ? event->registry_id :
+							   event->project_id, &scan))
+			return place;
+		place.project = wb_scan_text(&scan, "name");
+		entity_id = wb_scan_id(&scan, "entity_id");
+		wb_scan_end(&scan);
+	}
 	if (!wb_scan_row_by_id(WB_TABLE_ENTITIES, entity_id, &scan))
 		return place;
 	place.entity = wb_scan_text(&scan, "name");

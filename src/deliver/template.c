@@ -54,6 +54,7 @@ static const struct
 	{"artifact_version_string", "artifactVersionString"},
 	{"entity_name", "entityName"},
 	{"event_author", "eventAuthor"},
+	{"last_sign_at", "lastSignAt"},
 	{"metric_filter", "metricFilter"},
 	{"metric_filter_short", "metricFilterShort"},
 	{"metric_name", "metricName"},

@@ -17,14 +17,18 @@
 #include "access/xact.h"
 #include "commands/dbcommands.h"
 #include "deliver/deliver.h"
-#include "executor/spi.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "storage/ipc.h"
+#include "support/plan.h"
 #include "support/relation.h"
 #include "utils/snapmgr.h"
 
+/* A plan is kept for this many transactions. */
+#define PLAN_TRANSACTIONS	256
+
 static WbIdentity identity_before;
+static int	transaction_count = 0;
 
 /*
  * Begin a transaction, connected to SPI and with a snapshot.  Where our tables
@@ -33,6 +37,8 @@ static WbIdentity identity_before;
 void
 wb_worker_begin(const char *activity)
 {
+	if (++transaction_count % PLAN_TRANSACTIONS == 0)
+		wb_plan_renew();
 	pgstat_report_activity(STATE_RUNNING, activity);
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();

@@ -3,9 +3,9 @@
  * plan.c
  *		Prepares and runs fixed SQL statements.
  *
- * Callers are connected to SPI, and run as the owner of our tables (see
- * wb_relation_become_owner), because a kept plan checks the rights of whoever
- * runs it.
+ * Callers are connected to SPI.  A kept plan checks the rights of whoever runs
+ * it: those who write firings run as the owner of our tables (see
+ * wb_relation_become_owner), those who ask about the past as themselves.
  *
  * IDENTIFICATION
  *		src/support/plan.c
@@ -15,21 +15,48 @@
 #include "postgres.h"
 
 #include "support/plan.h"
+#include "utils/memutils.h"
 
+/* A plan that is kept for as long as it is of the current age. */
+typedef struct WbPreparedPlan
+{
+	SPIPlanPtr	plan;
+	uint32		age;
+} WbPreparedPlan;
+
+static uint32 current_age = 0;
+
+/*
+ * Make every plan anew when it is run next: what was made for empty tables may
+ * have kept an index that is wrong for full ones.  Not while one is running.
+ */
+void
+wb_plan_renew(void)
+{
+	current_age++;
+}
+
+/* The statement, ready to run. */
 static SPIPlanPtr
 prepare(WbPlan *plan)
 {
-	SPIPlanPtr	prepared = plan->prepared;
+	SPIPlanPtr	prepared;
 
-	if (prepared != NULL)
-		return prepared;
+	if (plan->prepared != NULL && plan->prepared->age == current_age)
+		return plan->prepared->plan;
 	prepared = SPI_prepare(plan->sql, plan->argument_count,
 						   plan->argument_types);
 	if (prepared == NULL)
 		elog(ERROR, "could not prepare \"%s\": %s", plan->sql,
 			 SPI_result_code_string(SPI_result));
 	SPI_keepplan(prepared);
-	plan->prepared = prepared;
+	if (plan->prepared == NULL)
+		plan->prepared = MemoryContextAllocZero(TopMemoryContext,
+												sizeof(WbPreparedPlan));
+	else
+		SPI_freeplan(plan->prepared->plan);
+	plan->prepared->plan = prepared;
+	plan->prepared->age = current_age;
 	return prepared;
 }
 

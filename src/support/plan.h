@@ -23,9 +23,10 @@ typedef struct WbPlan
 	const char *sql;
 	int			argument_count;
 	Oid			argument_types[WB_PLAN_MAX_ARGUMENTS];
-	SPIPlanPtr	prepared;		/* starts NULL; lives as long as the backend */
+	struct WbPreparedPlan *prepared;	/* starts NULL; plan.c's own */
 } WbPlan;
 
+extern void wb_plan_renew(void);
 extern uint64 wb_plan_run(WbPlan *plan, Datum *values, const char *nulls,
 						  int expected);
 extern void wb_plan_stream(WbPlan *plan, Datum *values,

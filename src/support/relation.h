@@ -87,4 +87,8 @@ extern Datum wb_scan_column(WbScan *scan, const char *column, bool *is_null);
 extern char *wb_scan_text(WbScan *scan, const char *column);
 extern int64 wb_scan_id(WbScan *scan, const char *column);
 
+/* support/partition.c */
+extern Oid	wb_partition_root(Relation table);
+extern Relation wb_partition_open(Oid root, int64 run_id, const char *name);
+
 #endif							/* WB_RELATION_H */

@@ -50,7 +50,7 @@ WHERE scope_id = :project;
 ALTER TABLE wb.automations ENABLE TRIGGER wb_check;
 SELECT wb.start_run(:project, 'c') AS c \gset
 INSERT INTO wb.run_metrics (run_id, name, step, value) VALUES (:c, 'acc', 1, 2);
-SELECT automation_name, origin, state, result #>> '{error,message}' AS result FROM wb.executions WHERE project_id = :project ORDER BY id;
+SELECT automation_name, origin, state, result #>> '{error,message}' AS result FROM wb.executions WHERE project_id = :project ORDER BY automation_name;
 -- one that is switched off says nothing
 DELETE FROM wb.automations WHERE scope_id = :project AND name <> 'window';
 UPDATE wb.automations SET enabled = false WHERE scope_id = :project;

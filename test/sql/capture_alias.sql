@@ -98,3 +98,10 @@ SELECT jsonb_pretty(event - 'artifactId' - 'eventAuthor') AS event, (event->>'ar
 	artifact_id = :v3 AS is_of_version, run_id IS NULL AS has_no_run, cooldown, event_type
 FROM wb.executions WHERE automation_name = 'prod' AND artifact_id = :v3;
 SELECT event->>'eventAuthor' = current_user AS author_is_user FROM wb.executions WHERE automation_name = 'prod' AND artifact_id = :v3;
+
+-- in one scope the automation that was made first fires first, also after it was switched off and on
+SELECT wb.create_automation('order ' || n, wb.on_add_artifact_alias(wb.project('capture_alias', 'p'), wb.where('alias', '=', 'order')), wb.do_nothing()) > 0 AS is_made FROM generate_series(1, 3) n;
+UPDATE wb.automations SET enabled = false WHERE name IN ('order 1', 'order 2');
+UPDATE wb.automations SET enabled = true WHERE name IN ('order 1', 'order 2');
+SELECT wb.add_alias(:v0, 'order') \gset
+SELECT * FROM pg_temp.news() WHERE automation LIKE 'order%';

@@ -1,5 +1,5 @@
--- Random filters on random runs, against an evaluator written in plpgsql from
--- the manual: the two never disagree.
+-- Random filters on random runs and artifacts, on every field there is, against
+-- an evaluator written in plpgsql from the manual: the two never disagree.
 \set SHOW_CONTEXT never
 SET client_min_messages = error;
 SELECT wb.setup() \gset
@@ -11,7 +11,7 @@ CREATE FUNCTION pg_temp.pick(choices text[]) RETURNS text LANGUAGE sql VOLATILE 
 	SELECT choices[1 + floor(random() * cardinality(choices))::int];
 $$;
 CREATE FUNCTION pg_temp.random_scalar() RETURNS jsonb LANGUAGE sql VOLATILE AS $$
-	SELECT pg_temp.pick('{"1","1.0","2","10","-3","0.5","\"1\"","\"2\"","\"a\"","\"ab\"","\"b\"","\"B\"","\"\"","true","false","null"}')::jsonb;
+	SELECT pg_temp.pick('{"1","1.0","2","10","-3","0.5","\"1\"","\"2\"","\"a\"","\"ab\"","\"b\"","\"B\"","\"\"","\"failed\"","true","false","null"}')::jsonb;
 $$;
 CREATE FUNCTION pg_temp.random_list(most int) RETURNS jsonb LANGUAGE sql VOLATILE AS $$
 	SELECT coalesce(jsonb_agg(pg_temp.random_scalar()), '[]') FROM generate_series(1, floor(random() * (most + 1))::int);
@@ -42,14 +42,14 @@ BEGIN
 		ELSE pg_temp.random_scalar() END);
 	RETURN CASE WHEN random() < 0.2 THEN condition || pg_temp.random_operators(depth) ELSE condition END;
 END $$;
-CREATE FUNCTION pg_temp.random_filter(depth int) RETURNS jsonb LANGUAGE plpgsql VOLATILE AS $$
+CREATE FUNCTION pg_temp.random_filter(depth int, fields text[]) RETURNS jsonb LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
 	op text := pg_temp.pick('{$and,$or,$nor,$not}');
-	field text := pg_temp.pick('{config.a,config.b,config.c,config.b.x,summary.a,summary.b.x,tags,job_type,group_name,username,display_name,name}');
+	field text := pg_temp.pick(fields);
 BEGIN
 	IF depth > 0 AND random() < 0.6 THEN
-		RETURN jsonb_build_object(op, CASE op WHEN '$not' THEN pg_temp.random_filter(depth - 1) ELSE
-			(SELECT coalesce(jsonb_agg(pg_temp.random_filter(depth - 1)), '[]') FROM generate_series(1, floor(random() * 4)::int)) END);
+		RETURN jsonb_build_object(op, CASE op WHEN '$not' THEN pg_temp.random_filter(depth - 1, fields) ELSE
+			(SELECT coalesce(jsonb_agg(pg_temp.random_filter(depth - 1, fields)), '[]') FROM generate_series(1, floor(random() * 4)::int)) END);
 	END IF;
 	IF random() < 0.2 THEN
 		RETURN jsonb_build_object(field, CASE WHEN random() < 0.7 THEN pg_temp.random_scalar() ELSE pg_temp.random_list(2) END);
@@ -57,18 +57,22 @@ BEGIN
 	RETURN jsonb_build_object(field, pg_temp.random_operators(2));
 END $$;
 
--- The oracle.  A field's value is NULL where the run does not have it.
-CREATE FUNCTION pg_temp.field(run wb.runs, field text) RETURNS jsonb LANGUAGE plpgsql AS $$
+-- The oracle.  A field's value is NULL where the run or artifact does not have it.
+CREATE FUNCTION pg_temp.field(subject jsonb, field text) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
-	whole jsonb := CASE split_part(field, '.', 1) WHEN 'config' THEN run.config ELSE run.summary END;
+	whole jsonb := subject->split_part(field, '.', 1);
 	path text := substr(field, strpos(field, '.') + 1);
 BEGIN
 	IF field NOT LIKE '%.%' THEN
-		RETURN CASE field WHEN 'display_name' THEN to_jsonb(coalesce(run.display_name, run.name))
-			ELSE nullif(to_jsonb(run)->field, 'null') END;
+		RETURN nullif(whole, 'null');
 	END IF;
 	RETURN coalesce(whole->path, whole #> string_to_array(path, '.'));
 END $$;
+-- the fields of a run, as the manual has them
+CREATE FUNCTION pg_temp.subject(run wb.runs) RETURNS jsonb LANGUAGE sql AS $$
+	SELECT to_jsonb(run) || jsonb_build_object('display_name', coalesce(run.display_name, run.name), 'duration',
+		CASE WHEN isfinite(run.created_at) THEN extract(epoch FROM coalesce(run.finished_at, clock_timestamp()) - run.created_at) END);
+$$;
 CREATE FUNCTION pg_temp.kind_and_order(a jsonb, b jsonb) RETURNS int LANGUAGE sql AS $$
 	SELECT CASE WHEN jsonb_typeof(a) <> jsonb_typeof(b) THEN NULL
 		WHEN jsonb_typeof(a) = 'number' THEN sign(a::text::numeric - b::text::numeric)::int
@@ -99,32 +103,63 @@ BEGIN
 		ELSE RETURN EXISTS (SELECT FROM jsonb_array_elements(elements) e WHERE pg_temp.element_meets(e, op, x));
 	END CASE;
 END $$;
-CREATE FUNCTION pg_temp.oracle(run wb.runs, filter jsonb) RETURNS boolean LANGUAGE plpgsql AS $$
+CREATE FUNCTION pg_temp.oracle(subject jsonb, filter jsonb) RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
 	RETURN (SELECT coalesce(bool_and(CASE
-		WHEN f.key = '$and' THEN NOT EXISTS (SELECT FROM jsonb_array_elements(f.value) c WHERE NOT pg_temp.oracle(run, c))
-		WHEN f.key = '$or' THEN EXISTS (SELECT FROM jsonb_array_elements(f.value) c WHERE pg_temp.oracle(run, c))
-		WHEN f.key = '$nor' THEN NOT EXISTS (SELECT FROM jsonb_array_elements(f.value) c WHERE pg_temp.oracle(run, c))
-		WHEN f.key = '$not' THEN NOT pg_temp.oracle(run, f.value)
-		WHEN jsonb_typeof(f.value) = 'object' THEN (SELECT bool_and(pg_temp.meets(pg_temp.field(run, f.key), o.key, o.value)) FROM jsonb_each(f.value) o)
-		ELSE pg_temp.meets(pg_temp.field(run, f.key), '$eq', f.value) END), true) FROM jsonb_each(filter) f);
+		WHEN f.key = '$and' THEN NOT EXISTS (SELECT FROM jsonb_array_elements(f.value) c WHERE NOT pg_temp.oracle(subject, c))
+		WHEN f.key = '$or' THEN EXISTS (SELECT FROM jsonb_array_elements(f.value) c WHERE pg_temp.oracle(subject, c))
+		WHEN f.key = '$nor' THEN NOT EXISTS (SELECT FROM jsonb_array_elements(f.value) c WHERE pg_temp.oracle(subject, c))
+		WHEN f.key = '$not' THEN NOT pg_temp.oracle(subject, f.value)
+		WHEN jsonb_typeof(f.value) = 'object' THEN (SELECT bool_and(pg_temp.meets(pg_temp.field(subject, f.key), o.key, o.value)) FROM jsonb_each(f.value) o)
+		ELSE pg_temp.meets(pg_temp.field(subject, f.key), '$eq', f.value) END), true) FROM jsonb_each(filter) f);
 END $$;
 
--- 200 filters, each an automation, on 40 runs: 8000 pairs
-CREATE TEMP TABLE filters AS SELECT n, pg_temp.random_filter(1 + n % 3) AS filter FROM generate_series(1, 200) n;
+-- 240 filters, each an automation, on 40 runs: 9600 pairs; a run that has not ended is a day old, and one began before all time
+CREATE TEMP TABLE filters AS SELECT n, pg_temp.random_filter(1 + n % 3,
+	'{config.a,config.b,config.c,config.b.x,summary.a,summary.b.x,tags,job_type,group_name,username,display_name,name,state,duration}') AS filter FROM generate_series(1, 240) n;
 INSERT INTO wb.automations (name, scope_type, scope_id, event_type, event_filter, action_type, action_config, cooldown)
-SELECT n::text, 'PROJECT', :project, 'RUN_STATE', jsonb_build_object('run_filter', filter, 'run_state_filter', '{"states": ["RUNNING"]}'::jsonb),
+SELECT n::text, 'PROJECT', :project, 'RUN_STATE', jsonb_build_object('run_filter', filter, 'run_state_filter', '{"states": ["RUNNING", "FINISHED", "FAILED"]}'::jsonb),
 	'NO_OP', '{"noOpActionInput": {"noOp": true}}', '0' FROM filters;
-INSERT INTO wb.runs (project_id, name, display_name, username, job_type, group_name, tags, config, summary)
+INSERT INTO wb.runs (project_id, name, display_name, username, job_type, group_name, tags, config, summary, state, created_at, finished_at)
 SELECT :project, 'r' || n, nullif(pg_temp.pick('{a,ab,b,NULL}'), 'NULL'), nullif(pg_temp.pick('{a,B,1,NULL}'), 'NULL'), nullif(pg_temp.pick('{a,b,"",NULL}'), 'NULL'),
 	nullif(pg_temp.pick('{ab,b,2,NULL}'), 'NULL'), ARRAY(SELECT pg_temp.pick('{a,b,ab,1}') FROM generate_series(1, n % 4)),
-	pg_temp.random_document(), pg_temp.random_document() FROM generate_series(1, 40) n;
+	pg_temp.random_document(), pg_temp.random_document(), pg_temp.pick('{running,failed,finished,crashed}'),
+	CASE WHEN n = 7 THEN '-infinity' WHEN n % 4 = 0 THEN now() - interval '1 day' ELSE '2030-01-01' END,
+	CASE WHEN n % 4 <> 0 THEN timestamptz '2030-01-01' + make_interval(secs => pg_temp.pick('{0.5,1,2,10,-3,0.500001}')::float8) END FROM generate_series(1, 40) n;
 CREATE TEMP TABLE verdicts AS
-SELECT f.n, f.filter, r.id, pg_temp.oracle(r, f.filter) AS expected,
-	EXISTS (SELECT FROM wb.executions e WHERE e.project_id = :project AND e.run_id = r.id AND e.automation_name = f.n::text) AS fired
-FROM filters f, wb.runs r WHERE r.project_id = :project;
+SELECT f.n, f.filter, r.id, pg_temp.oracle(r.subject, f.filter) AS expected, x.name IS NOT NULL AS fired FROM filters f
+CROSS JOIN (SELECT r.id, pg_temp.subject(r) FROM wb.runs r WHERE r.project_id = :project OFFSET 0) r
+LEFT JOIN (SELECT DISTINCT run_id, automation_name AS name FROM wb.executions WHERE project_id = :project) x ON x.run_id = r.id AND x.name = f.n::text;
 
 -- a good share of both answers, and not one difference
-SELECT count(*) AS pairs, count(*) FILTER (WHERE expected) BETWEEN 2000 AND 6000 AS is_balanced,
+SELECT count(*) AS pairs, count(*) FILTER (WHERE expected) BETWEEN 2400 AND 7200 AS is_balanced,
 	count(*) FILTER (WHERE expected <> fired) AS differ FROM verdicts;
 SELECT n, filter, count(*) AS runs FROM verdicts WHERE expected IS DISTINCT FROM fired GROUP BY n, filter ORDER BY length(filter::text) LIMIT 5;
+
+-- 60 filters on artifacts, each for a version that is made, an alias and a tag, on 25 versions
+SELECT wb.create_project('filter_oracle', 'artifacts') AS project \gset
+CREATE TEMP TABLE artifact_filters AS SELECT n, pg_temp.random_filter(1 + n % 3,
+	'{alias,tag,artifact_collection_name,artifact_type,metadata.a,metadata.b,metadata.c,metadata.b.x}') AS filter FROM generate_series(1, 60) n;
+INSERT INTO wb.automations (name, scope_type, scope_id, event_type, event_filter, action_type, action_config)
+SELECT format('%s %s', n, t), 'PROJECT', :project, t, filter, 'NO_OP', '{"noOpActionInput": {"noOp": true}}'
+FROM artifact_filters, unnest('{CREATE_ARTIFACT,ADD_ARTIFACT_ALIAS,ADD_ARTIFACT_TAG}'::text[]) t;
+CREATE TEMP TABLE versions AS SELECT n, pg_temp.pick('{a,ab,b}') AS collection, pg_temp.random_document() AS metadata,
+	(ARRAY['{}', '{a}', '{a,ab}', '{b}', '{1,ab,b}'])[1 + n % 5]::text[] AS aliases, (ARRAY['{}', '{b}', '{1,a}', '{ab}'])[1 + n % 4]::text[] AS tags FROM generate_series(1, 25) n;
+ALTER TABLE versions ADD id bigint;
+UPDATE versions SET id = wb.log_artifact(:project, collection, 'type ' || collection, metadata => metadata, aliases => aliases, tags => tags);
+-- a version knows all that it was given, an alias and a tag know themselves; "latest" comes by itself
+CREATE TEMP TABLE events AS
+SELECT v.id, e.type, e.mark, jsonb_build_object('artifact_collection_name', v.collection, 'artifact_type', 'type ' || v.collection, 'metadata', v.metadata) || e.subject AS subject
+FROM versions v, LATERAL (
+	SELECT 'CREATE_ARTIFACT' AS type, NULL AS mark, jsonb_build_object('alias', nullif(to_jsonb(v.aliases), '[]'), 'tag', nullif(to_jsonb(v.tags), '[]')) AS subject
+	UNION ALL SELECT 'ADD_ARTIFACT_ALIAS', a, jsonb_build_object('alias', a) FROM unnest(v.aliases || '{latest}') a
+	UNION ALL SELECT 'ADD_ARTIFACT_TAG', t, jsonb_build_object('tag', t) FROM unnest(v.tags) t) e;
+CREATE TEMP TABLE artifact_verdicts AS
+SELECT f.n, f.filter, e.type, pg_temp.oracle(e.subject, f.filter) AS expected, x.name IS NOT NULL AS fired FROM artifact_filters f CROSS JOIN events e
+LEFT JOIN (SELECT DISTINCT artifact_id, automation_name AS name, coalesce(event->>'alias', event->>'tag', '') AS mark FROM wb.executions WHERE project_id = :project) x
+	ON x.artifact_id = e.id AND x.name = format('%s %s', f.n, e.type) AND x.mark = coalesce(e.mark, '');
+SELECT type, count(*) AS pairs, count(*) FILTER (WHERE expected) BETWEEN 0.2 * count(*) AND 0.8 * count(*) AS is_balanced,
+	count(*) FILTER (WHERE expected <> fired) AS differ FROM artifact_verdicts GROUP BY type ORDER BY type;
+SELECT n, type, filter, count(*) AS events FROM artifact_verdicts WHERE expected IS DISTINCT FROM fired GROUP BY n, type, filter ORDER BY length(filter::text) LIMIT 5;
+-- and nothing fired for any other reason
+SELECT count(*) = (SELECT count(*) FROM artifact_verdicts WHERE expected) AS all_told FROM wb.executions WHERE project_id = :project;

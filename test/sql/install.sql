@@ -113,6 +113,11 @@ INSERT INTO wb.run_metrics (run_id, name, step, value) VALUES (:run, 'loss', 0, 
 SELECT count(*) FROM wb.executions WHERE run_id = :run;
 
 -- tables of an earlier version get what they miss
+ALTER TABLE wb.registries DROP COLUMN protected_aliases;
+SELECT wb.setup() \gset
+SELECT wb.create_registry('install org', 'models') AS registry \gset
+SELECT protected_aliases FROM wb.registries WHERE id = :registry;
+DROP VIEW wb.automation_list;
 DROP TABLE wb.artifact_links, wb.artifact_tags, wb.collection_tags;
 ALTER TABLE wb.collections DROP COLUMN registry_id, ALTER COLUMN project_id SET NOT NULL;
 DROP TABLE wb.registries;

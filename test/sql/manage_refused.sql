@@ -93,3 +93,13 @@ SELECT pg_temp.refusal(format('SELECT wb.update_automation(%s, %L)', i, c)) FROM
 	(18, :metric, '{"once_per": "project"}'), (19, :metric, '{"event": {}}'), (20, :metric, '{"action": {}}'), (21, :metric, '{"scope": {}}'), (22, :metric, '{"scope": {"scope_type": "PROJECT", "scope_id": -1}}'),
 	(23, :metric, '{"event": {"event_type": "RUN_METRIC", "event_filter": {}}}')) c(n, i, c) ORDER BY n;
 SELECT pg_temp.refusal(format('SELECT wb.update_automation(%s, %L)', :metric, '{"name": "taken"}')) ~ '^23505: another automation of this name exists in the scope of automation \d+\n';
+-- one event is about one thing: a metric and a state, or a state and a metric
+SELECT pg_temp.import_filter('{"run_metric_filter":{"threshold_filter":{"name":"loss","cmp_op":"$gt","threshold":1}},"run_state_filter":{"states":["FAILED"]}}');
+SELECT pg_temp.import_filter('{"run_state_filter":{"states":["FAILED"]},"run_metric_filter":{"threshold_filter":{"name":"loss","cmp_op":"$gt","threshold":1}}}', 'RUN_STATE');
+-- keys that a condition does not have, in each kind of them
+SELECT pg_temp.import_filter(format('{"run_metric_filter":{"%s":{"name": "loss", "colour": "red"}}}', k), t) FROM (VALUES (1, 'threshold_filter', 'RUN_METRIC'), (2, 'change_filter', 'RUN_METRIC_CHANGE'),
+	(3, 'zscore_filter', 'RUN_METRIC_ZSCORE'), (4, 'plateau_filter', 'RUN_METRIC_CHANGE')) v(n, k, t) ORDER BY n;
+-- where one half of a pair is given, an update leaves the other as it is
+SELECT pg_temp.refusal(format('SELECT wb.import_automation(%L)', jsonb_build_object('id', :metric) || c::jsonb)) FROM unnest(ARRAY['{"triggeringEventType": "RUN_STATE"}', '{"eventFilter": "{}"}', '{"scopeType": "ARTIFACT_COLLECTION"}',
+	'{"scopeID": -1}', '{"triggeredActionType": "GENERIC_WEBHOOK"}', '{"triggeredActionConfig": {}}', '{"eventFilter": "{\"run_metric_filter\":{\"threshold_filter\":{\"name\":\"acc\",\"cmp_op\":\"$gt\",\"threshold\":1}}}"}']) WITH ORDINALITY c(c, n) ORDER BY n;
+SELECT event_type, event_key FROM wb.automations WHERE id = :metric;

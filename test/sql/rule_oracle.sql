@@ -9,13 +9,13 @@ SELECT setseed(0.42) \gset
 -- the rules, with a cooldown of 0, so that every hold makes an execution
 CREATE TEMP TABLE rules AS
 SELECT format('%s %s(%s) %s %s', metric, agg, size, cmp, threshold) AS name, r.* FROM (VALUES
-	('loss', 'last', 1, '>', 8), ('loss', 'last', 1, '<=', 1.5), ('loss', 'last', 1, '<>', 5), ('loss', 'last', 1, 'nan', 0),
+	('loss', 'last', 1, '>', 8), ('loss', 'last', 1, '<=', 1.5), ('loss', 'last', 1, '<>', 5), ('loss', 'last', 1, 'nan', 0), ('acc', 'last', 1, 'notfinite', 0),
 	('loss', 'avg', 5, '>', 6), ('loss', 'avg', 2, '=', 5), ('loss', 'avg', 10, '<', 4), ('loss', 'avg', 3, '<>', 5),
 	('loss', 'min', 3, '>=', 4), ('loss', 'max', 4, '<', 7), ('loss', 'max', 20, '>', 9), ('loss', 'max', 30, '<', 9.9),
 	('loss', 'avg', 25, '>', 5.2), ('acc', 'avg', 40, '<=', 5.1), ('acc', 'min', 25, '>', 0), ('acc', 'avg', 20, '<>', 5),
 	('acc', 'avg', 7, '>=', 5), ('acc', 'min', 2, '<', 2)) r(metric, agg, size, cmp, threshold);
 SELECT count(wb.create_automation(name, wb.on_run_metric(wb.project('rule_oracle', 'p'), CASE agg
-	WHEN 'last' THEN CASE cmp WHEN 'nan' THEN wb.is_nan(metric) ELSE wb.metric(metric, cmp, threshold) END
+	WHEN 'last' THEN CASE cmp WHEN 'nan' THEN wb.is_nan(metric) WHEN 'notfinite' THEN wb.is_not_finite(metric) ELSE wb.metric(metric, cmp, threshold) END
 	WHEN 'avg' THEN wb.avg(metric, cmp, threshold, size) WHEN 'min' THEN wb.min(metric, cmp, threshold, size)
 	ELSE wb.max(metric, cmp, threshold, size) END), wb.do_nothing(), cooldown => '0')) FROM rules;
 INSERT INTO wb.runs (id, project_id) SELECT 92000 + g, :project FROM generate_series(1, 5) g;
@@ -103,12 +103,18 @@ BEGIN
 					ORDER BY p.step DESC LIMIT r.size) w) w,
 			LATERAL (SELECT CASE WHEN w.has_nan THEN 'NaN' ELSE w.result END AS observed) o
 		WHERE r.metric = a.name AND w.count = r.size AND w.has_row AND
-			CASE WHEN o.observed = 'NaN' THEN r.cmp IN ('<>', 'nan') ELSE CASE r.cmp WHEN '>' THEN o.observed > r.threshold
+			CASE WHEN o.observed = 'NaN' THEN r.cmp IN ('<>', 'nan', 'notfinite') ELSE CASE r.cmp WHEN '>' THEN o.observed > r.threshold
 				WHEN '>=' THEN o.observed >= r.threshold WHEN '<' THEN o.observed < r.threshold
 				WHEN '<=' THEN o.observed <= r.threshold WHEN '=' THEN o.observed = r.threshold
-				WHEN '<>' THEN o.observed <> r.threshold ELSE false END END;
+				WHEN '<>' THEN o.observed <> r.threshold WHEN 'notfinite' THEN abs(o.observed) = 'Infinity' ELSE false END END;
 	END LOOP;
 END $$;
+
+-- all that is hard did happen: NaN and infinities, values at a threshold, late steps, values given again
+SELECT count(*) FILTER (WHERE value = 'NaN') > 9 AS nan, count(*) FILTER (WHERE value = 'Infinity') > 4 AS infinity, count(*) FILTER (WHERE value = '-Infinity') > 4 AS minus_infinity,
+	count(*) FILTER (WHERE value = 5) > 99 AS ties, count(*) FILTER (WHERE step < newest) > 99 AS late, count(*) FILTER (WHERE nth > 1) > 99 AS replaced
+FROM (SELECT *, max(step) OVER (PARTITION BY run_id, name ORDER BY n ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS newest,
+	row_number() OVER (PARTITION BY run_id, name, step ORDER BY n) AS nth FROM arrivals) a;
 
 -- the oracle ends with the table that we have
 SELECT count(*) FROM (TABLE points EXCEPT SELECT run_id, name, step, value FROM wb.run_metrics WHERE run_id BETWEEN 92001 AND 92005) x;

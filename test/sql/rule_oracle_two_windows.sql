@@ -79,7 +79,7 @@ CREATE FUNCTION pg_temp.holds(r rules, prior float8[], observed float8) RETURNS 
 		ELSE abs(observed) >= r.amount END $$;
 
 CREATE TEMP TABLE points (run_id bigint, step bigint, value float8, PRIMARY KEY (run_id, step));
-CREATE TEMP TABLE expected (n int, rule text, run_id bigint, step bigint, observed float8);
+CREATE TEMP TABLE expected (n int, rule text, run_id bigint, step bigint, observed float8, prior float8, spread float8);
 DO $$
 DECLARE
 	a record;
@@ -90,13 +90,22 @@ BEGIN
 		CONTINUE WHEN FOUND AND float8send(before) = float8send(a.value);
 		INSERT INTO points VALUES (a.run_id, a.step, a.value) ON CONFLICT (run_id, step) DO UPDATE SET value = excluded.value;
 		INSERT INTO expected
-		SELECT a.n, r.name, a.run_id, a.step, o.observed FROM rules r,
+		SELECT a.n, r.name, a.run_id, a.step, o.observed, CASE WHEN r.is_relative THEN pg_temp.aggregate(r.agg, w.v[:r.prior]) END,
+			CASE r.kind WHEN 'zscore' THEN (SELECT stddev_samp(x) FROM unnest(w.v[:r.prior]) x) END FROM rules r,
 			LATERAL (SELECT array_agg(p.value ORDER BY p.step) AS v, min(p.step) AS first
 				FROM (SELECT * FROM points WHERE run_id = a.run_id ORDER BY step DESC LIMIT r.size + r.prior) p) w,
 			LATERAL (SELECT pg_temp.observed(r, w.v[:r.prior], w.v[r.prior + 1:]) AS observed) o
 		WHERE cardinality(w.v) = r.size + r.prior AND a.step >= w.first AND pg_temp.holds(r, w.v[:r.prior], o.observed);
 	END LOOP;
 END $$;
+
+-- all that is hard did happen, the latter four among what made a rule fire
+SELECT count(*) FILTER (WHERE value = 'NaN') > 9 AS nan, count(*) FILTER (WHERE value = 'Infinity') > 4 AS infinity, count(*) FILTER (WHERE value = '-Infinity') > 4 AS minus_infinity,
+	count(*) FILTER (WHERE step < newest) > 99 AS late, count(*) FILTER (WHERE nth > 1) > 99 AS replaced
+FROM (SELECT *, max(step) OVER (PARTITION BY run_id ORDER BY n ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS newest,
+	row_number() OVER (PARTITION BY run_id, step ORDER BY n) AS nth FROM arrivals) a;
+SELECT count(*) FILTER (WHERE x.prior = 0) > 9 AS zero_prior, count(*) FILTER (WHERE x.prior < 0) > 9 AS negative_prior, count(*) FILTER (WHERE x.spread = 0) > 9 AS zero_deviation,
+	count(*) FILTER (WHERE abs(x.observed) = r.amount) > 9 AS ties FROM expected x JOIN rules r ON r.name = x.rule;
 
 -- the nth execution of each rule is the nth expected one, with what it observed
 SELECT count(x) > 2000 AS many, count(DISTINCT x.rule) AS rules, count(*) FILTER (WHERE x.rule IS NULL) AS too_many,

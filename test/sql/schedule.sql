@@ -67,10 +67,25 @@ RESET session_replication_role;
 SELECT wb.sweep('2026-11-22 00:30+00') \gset
 SELECT automation_name, why FROM wb.executions WHERE automation_id = :other;
 
+-- of a team, and of an organization, it carries what happened in all projects that are below it then
+SELECT wb.create_team('schedule team', 'schedule org'), wb.create_team('schedule team 2', 'schedule org'), wb.create_registry('schedule org', 'models') \gset
+SELECT wb.create_automation(n, wb.on_schedule(wb.entity(n), '1 day', metrics => '{loss}'), wb.do_nothing()) > 0 AS is_made FROM unnest('{schedule team,schedule org}'::text[]) n;
+UPDATE wb.automations SET created_at = '2026-11-20 12:00+00' WHERE name IN ('schedule team', 'schedule org');
+INSERT INTO wb.runs (id, project_id, display_name, state, created_at, finished_at) VALUES
+	(7797010, wb.create_project('schedule team', 'a'), 'one', 'finished', '2026-11-20 13:00+00', '2026-11-20 14:00+00'),
+	(7797011, wb.create_project('schedule team', 'b'), 'two', 'failed', '2026-11-20 13:00+00', '2026-11-20 14:00+00'),
+	(7797012, wb.create_project('schedule team 2', 'c'), 'three', 'failed', '2026-11-20 13:00+00', '2026-11-20 14:00+00');
+INSERT INTO wb.run_metrics (run_id, name, step, value) VALUES (7797010, 'loss', 1, 1), (7797011, 'loss', 1, 2), (7797012, 'loss', 1, 3);
+SELECT wb.sweep('2026-11-21 00:00+00') \gset
+SELECT wb.sweep('2026-11-21 01:00+00') \gset
+SELECT automation_name, event->>'entityName' AS entity, event->>'projectName' AS project, project_id, (event->'summary') - '{since,before,metrics,firings}'::text[] AS summary,
+	jsonb_path_query_array(event, '$.summary.metrics.loss[*].run') AS runs
+FROM wb.executions WHERE automation_name IN ('schedule team', 'schedule org') ORDER BY 1;
+
 -- what cannot be
 \set VERBOSITY default
 SELECT wb.create_automation('x', wb.on_schedule(wb.project('schedule', 'p'), '1 month 1 day'), wb.do_nothing());
 SELECT wb.create_automation('x', wb.on_schedule(wb.project('schedule', 'p'), '30 seconds'), wb.do_nothing());
 SELECT wb.create_automation('x', wb.on_schedule(wb.project('schedule', 'p'), '-1 day'), wb.do_nothing());
 SELECT wb.create_automation('x', wb.on_schedule(wb.project('schedule', 'p'), '1 day', timezone => 'Europe/Atlantis'), wb.do_nothing());
-SELECT wb.create_automation('x', wb.on_schedule(wb.entity('schedule'), '1 day'), wb.do_nothing());
+SELECT wb.create_automation('x', wb.on_schedule(wb.registry('schedule org', 'models'), '1 day'), wb.do_nothing());

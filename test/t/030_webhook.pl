@@ -77,19 +77,19 @@ my $project = q(wb.project('ml', 'hooks'));
 	my $request = $endpoint->wait_for_request;
 	my $headers = $request->{headers};
 
-	is($request->{method}, 'POST', 'a webhook is a POST');
+	is($request->{method}, 'POST', 'G141 a webhook is a POST');
 	is($request->{path}, "/in/$made?x=1", 'to the path of the URL, with its query');
 	is($headers->{host}, '127.0.0.1:' . $endpoint->port, 'the host header names the receiver');
-	is($headers->{'content-type'}, 'application/json', 'content-type is application/json');
-	is($request->{body}, '{}', 'without a payload the body is {}');
+	is($headers->{'content-type'}, 'application/json', 'G141 content-type is application/json');
+	is($request->{body}, '{}', 'G147 without a payload the body is {}');
 	my $id = $node->sql(q(SELECT i.id || '-' || e.id FROM wb.installation i, wb.executions e));
 	is($headers->{'webhook-id'}, $id, 'webhook-id names installation and execution');
 	cmp_ok(abs($headers->{'webhook-timestamp'} - time), '<', 30, 'webhook-timestamp is the time of sending');
 	is_deeply([ grep { exists $headers->{$_} } 'authorization', 'x-wandb-signature', 'webhook-signature', 'expect' ],
-		[], 'without secrets there are no headers of secrets');
+		[], 'G144 without secrets there are no headers of secrets');
 	is(history('state'), 'FINISHED', 'any 2xx status is a success');
 	is_deeply(history('result'), { resultType => 'HTTP_RESPONSE', statusCode => 202, body => '{"queued": true}' },
-		'result has the answer with status and body');
+		'G172 result has the answer with status and body');
 	is(history(q(attempts || ' ' || status_code || ' ' || (error IS NULL))), '1 202 true',
 		'history counts one attempt without an error');
 }
@@ -103,9 +103,10 @@ my $project = q(wb.project('ml', 'hooks'));
 	my $request = $endpoint->wait_for_request;
 	my $headers = $request->{headers};
 
-	is($headers->{authorization}, 'Bearer token-7f3a9c', 'the access token is a bearer token');
+	is($headers->{authorization}, 'Bearer token-7f3a9c', 'G142 the access token is a bearer token');
 	is($headers->{'x-wandb-signature'}, unpack('H*', sign($request->{body}, 'key:signing-key-51')),
-		'X-Wandb-Signature is the HMAC-SHA256 of the body');
+		'G143 X-Wandb-Signature is the HMAC-SHA256 of the body, in hexadecimal digits');
+	is_deeply(JSON::PP::decode_json($request->{body}), { ref => 'main', text => $run_name }, 'G145 the body is the payload and nothing else');
 	my $signed = "$headers->{'webhook-id'}.$headers->{'webhook-timestamp'}.$request->{body}";
 	is($headers->{'webhook-signature'}, 'v1,' . encode_base64(sign($signed, 'key:signing-key-51'), ''),
 		'webhook-signature is that of id, time and body');
@@ -241,7 +242,7 @@ sub body_of
 			actionType => 'GENERIC_WEBHOOK',
 			integration => { id => $made, name => "hook $made" },
 			requestPayload => { token => '${ACCESS_TOKEN}', key => '${SIGNING}', other => '', run => 'abc123' } },
-		'history has the rendered payload with the names of secrets');
+		'G171 history has the integration and the payload as it was sent');
 	is(history(q(result->>'body')), 'you sent ************ and **************',
 		'secrets that a receiver sends back are masked');
 	is($node->sql(q(SELECT count(*) FROM wb.executions e, wb.delivery_attempts a

@@ -72,7 +72,7 @@ is_deeply(JSON::PP::decode_json(history('action')),
 		title => 'm1 of bert <base> & "co"',
 		text => 'at *step* 5: 2 <https://example.org|doc>',
 		severity => 'WARN' },
-	'history has the message as it was sent');
+	'G171 history has title, text and severity as they were sent');
 is($node->sql(q(SELECT count(*) FROM wb.executions e, wb.integrations i WHERE concat(e, i) ~ 's3cr3tp4th')), '0',
 	'and not the address, which carries a token');
 
@@ -88,9 +88,9 @@ is($body->{attachments}[0]{color}, '#d92d20', 'ERROR has a color');
 $node->set('wb_automations.run_url', q('https://wb.example/${entity_name}/${run_id}?q=${run_name}'));
 (undef, $body) = notify(q(, title => 'look'));
 is($body->{text}, '*<https://wb.example/ml/abc123?q=bert%20%3Cbase%3E%20&%20%22co%22|look>*',
-	'wb_automations.run_url makes the title a link');
+	'G138 the title is a link to the run, by wb_automations.run_url');
 is(history(q(action->>'titleURL')), 'https://wb.example/ml/abc123?q=bert%20%3Cbase%3E%20&%20%22co%22',
-	'which history keeps');
+	'G138 which history keeps as titleURL');
 
 # A text that is too long for Slack is cut where a character ends.
 (undef, $body) = notify(q(, message => repeat('ä&', 3000)));
@@ -141,11 +141,11 @@ $node->sql(q(
 $node->sql("SELECT wb.finish_run($run, 1)");
 $body = JSON::PP->new->utf8->decode($endpoint->wait_for_request->{body});
 is($body->{text}, '*<https://wb.example/ml/abc123?q=bert%20%3Cbase%3E%20&%20%22co%22|run FAILED>*',
-	'a message about a run state');
-is($body->{attachments}[0]{blocks}[0]{text}{text}, 'run bert &lt;base&gt; &amp; "co" is failed', 'with its reason');
+	'G138 a message about a run state links to the run');
+is($body->{attachments}[0]{blocks}[0]{text}{text}, 'run bert &lt;base&gt; &amp; "co" is failed', 'G138 and says what happened');
 $node->sql(q(SELECT wb.log_artifact((SELECT id FROM wb.projects), 'detector', 'model', aliases => array['prod'])));
 $body = JSON::PP->new->utf8->decode($endpoint->wait_for_request->{body});
 is($body->{text}, '*ml/slack/detector:prod*', 'a message about an alias, which has no run to link to');
-is($body->{attachments}[0]{blocks}[1]{elements}[0]{text}, 'alias | ml/slack | ml/slack/detector:prod', 'names the version');
+is($body->{attachments}[0]{blocks}[1]{elements}[0]{text}, 'alias | ml/slack | ml/slack/detector:prod', 'G138 which names the version');
 
 done_testing();

@@ -116,7 +116,7 @@ for my $host ('localhost.', 'any.localhost', '127.1', '2130706433', '0x7f000001'
 	is(fire($name), 'FINISHED|', 'a message with a secret is sent');
 	is(arrived(), 1, 'and arrives');
 	$node->sql(q(SELECT wb.delete_secret('ml', 'GONE')));
-	is(fire($name), 'FAILED|secret "GONE" does not exist', 'without its secret it fails, and says which one is missing');
+	is(fire($name), 'FAILED|secret "GONE" does not exist', 'G162 without its secret it fails, and says which one is missing');
 	is(arrived(), 0, 'and nothing is sent');
 }
 
@@ -199,7 +199,7 @@ for my $host ('localhost.', 'any.localhost', '127.1', '2130706433', '0x7f000001'
 	$node->set('wb_automations.delivery', 'on');
 	$node->wait_until_settled;
 	is($node->sql(qq(SELECT state, error FROM wb.automation_history WHERE automation_name = '$name')),
-		"FAILED|integration $id does not exist", 'a message whose integration is gone fails, and says so');
+		"FAILED|integration $id does not exist", 'G163 a message whose integration is gone fails, and says so');
 	is(arrived(), 0, 'nothing is sent');
 }
 

@@ -25,9 +25,6 @@
 #include "utils/fmgroids.h"
 #include "utils/memutils.h"
 
-/* Runs looked at for each value wanted. */
-#define RUNS_PER_VALUE	10
-
 /* The last value of the metric in one run; false where it has none. */
 static bool
 read_last_value(int64 run_id, const char *name, const WbSeriesSource *source,
@@ -70,7 +67,7 @@ collect(WbCandidate *candidate, const WbEvent *event,
 	Relation	table = table_open(wb_relation_oid(WB_TABLE_RUNS),
 								   AccessShareLock);
 	Oid			index_oid = wb_relation_index(table, "project_id", "id", NULL);
-	int			looks_left = wanted * RUNS_PER_VALUE;
+	int			looks_left = wanted * WB_BASELINE_LOOKS;
 	Oid			root = wb_partition_root(source->table);
 	const char *name = event->metric_name;
 	WbScan		scan;
@@ -101,6 +98,20 @@ collect(WbCandidate *candidate, const WbEvent *event,
 	table_close(table, AccessShareLock);
 }
 
+/* Average and deviation of a baseline that is full; else there are none. */
+void
+wb_baseline_sum_up(WbCandidate *candidate)
+{
+	int			wanted = candidate->automation->rule->prior_size;
+
+	if (candidate->baseline_count < wanted)
+		return;
+	candidate->baseline_average = wb_metric_average(candidate->baseline,
+													wanted);
+	candidate->baseline_deviation = wb_metric_deviation(candidate->baseline,
+														wanted);
+}
+
 /*
  * Read a candidate's baseline, oldest run first, into the statement's memory.
  * Where there are too few runs, baseline_count says so.
@@ -115,4 +126,5 @@ wb_baseline_read(WbCandidate *candidate, const WbEvent *event,
 											 sizeof(float8) * wanted);
 	candidate->baseline_count = 0;
 	collect(candidate, event, source, wanted);
+	wb_baseline_sum_up(candidate);
 }

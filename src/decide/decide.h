@@ -24,6 +24,12 @@
 #define WB_WINDOW_MAX	10000
 #define WB_PATTERN_MAX	1000
 
+/* Runs looked at for each value of a baseline. */
+#define WB_BASELINE_LOOKS	10
+
+/* Windows of so few values are judged from the values alone. */
+#define WB_EXACT_SIZE	16
+
 /* Why something that a user wrote cannot be used. */
 typedef struct WbProblem
 {
@@ -103,6 +109,8 @@ typedef struct WbCandidate
 	TimestampTz quiet_until;
 	float8	   *baseline;		/* values of other runs, once they are read */
 	int			baseline_count;
+	float8		baseline_average;
+	float8		baseline_deviation;
 } WbCandidate;
 
 typedef struct WbPoint
@@ -111,17 +119,32 @@ typedef struct WbPoint
 	float8		value;
 } WbPoint;
 
+/* The numbers that a rule compares; see metric_rule.c. */
+typedef struct WbFigures
+{
+	float8		prior;			/* aggregate of the prior window */
+	float8		spread;			/* deviation of the prior window */
+	float8		current;		/* aggregate of the newest window */
+} WbFigures;
+
 /*
  * The newest points of one metric of one run, in the order of step.  See
  * series.c for what belongs in it.
  */
 typedef struct WbSeries
 {
-	int			capacity;		/* points wanted */
+	MemoryContext context;		/* of all that hangs on it */
+	int			capacity;		/* the largest window */
+	int			kept;			/* points kept at most */
 	int			allocated;		/* room in points[], at most twice that */
 	int			start;			/* oldest point in points[] */
 	int			count;
 	WbPoint    *points;
+	int64		newest_number;	/* points that came at the end */
+	bool		is_late;		/* the last point did not come at the end */
+	int			running_count;
+	int			running_next;	/* where to look first */
+	struct WbRunning **running; /* see running.c */
 } WbSeries;
 
 /* Where the points of a series are stored: a table of the user's statement. */
@@ -141,6 +164,7 @@ extern bool wb_action_type_is_known(const char *name);
 /* decide/baseline.c */
 extern void wb_baseline_read(WbCandidate *candidate, const WbEvent *event,
 							 const WbSeriesSource *source);
+extern void wb_baseline_sum_up(WbCandidate *candidate);
 
 /* decide/filter_parse.c, decide/filter.c */
 extern WbFilter *wb_filter_parse(JsonbContainer *document, WbEventType type,
@@ -149,15 +173,24 @@ extern bool wb_filter_matches(const WbFilter *filter, WbEvent *event);
 
 /* decide/judge.c */
 extern List *wb_judge_find_candidates(const WbEvent *event);
+extern bool wb_judge_holds(WbCandidate *candidate, const WbEvent *event,
+						   WbSeries *series, int position,
+						   const WbSeriesSource *source, WbVerdict *verdict);
 extern void wb_judge_metric(WbCandidate *candidate, const WbEvent *event,
-							const WbSeries *series, int position,
+							WbSeries *series, int position,
 							const WbSeriesSource *source);
 extern void wb_judge_event(const WbEvent *event);
 extern void wb_judge_one(int64 automation_id, const WbEvent *event);
 extern void wb_judge_faces(List *faces);
 
 /* decide/metric_rule.c */
+extern float8 wb_metric_average(const float8 *values, int count);
+extern float8 wb_metric_deviation(const float8 *values, int count);
+extern bool wb_metric_compare(WbComparison comparison, float8 observed,
+							  float8 threshold);
 extern int	wb_metric_rule_size(const WbRule *rule);
+extern bool wb_metric_rule_compare(const WbRule *rule,
+								   const WbFigures *figures, float8 *observed);
 extern bool wb_metric_rule_holds(const WbRule *rule, const float8 *values,
 								 float8 *observed);
 
@@ -180,6 +213,9 @@ extern bool wb_rules_exist(WbEventType type, const char *key,
 extern List *wb_rules_find(WbEventType type, const char *key,
 						   WbScopeType scope_type, int64 scope_id);
 
+/* decide/rule_out.c */
+extern bool wb_rule_is_out(const WbCandidate *candidate, WbSeries *series);
+
 /* decide/scope.c */
 extern int64 wb_scope_check(const char *name, int64 id, WbScopeType *type);
 extern List *wb_scope_find_rules(const WbEvent *event);
@@ -190,6 +226,7 @@ extern int64 wb_scope_organization(int64 entity_id);
 extern void wb_sentence_describe(WbVerdict *verdict);
 
 /* decide/series.c */
+extern void wb_series_init(WbSeries *series, int capacity);
 extern void wb_series_load(WbSeries *series, int capacity,
 						   const WbSeriesSource *source, int64 run_id,
 						   const char *name);

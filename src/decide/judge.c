@@ -90,36 +90,74 @@ wb_judge_find_candidates(const WbEvent *event)
 }
 
 /*
- * The values that a rule looks at, oldest first, or NULL where there are not
- * enough of them.  A row outside of the window, counted by "position" from the
- * newest point, changes nothing that the rule looks at; then the answer is
- * NULL too.
+ * Is there a full window, and is the row in it?  A row outside of the window,
+ * counted by "position" from the newest point, changes nothing that the rule
+ * looks at.
  */
-static float8 *
-find_values(WbCandidate *candidate, const WbEvent *event,
-			const WbSeries *series, int position, const WbSeriesSource *source)
+static bool
+has_window(WbCandidate *candidate, const WbEvent *event,
+		   const WbSeries *series, int position, const WbSeriesSource *source)
 {
 	const WbRule *rule = candidate->automation->rule;
 	int			own_size = wb_metric_rule_size(rule);
-	float8	   *values;
 
 	if (position < 0 || position >= own_size || series->count < own_size)
-		return NULL;
+		return false;
 	if (!rule->is_against_runs)
-	{
-		values = palloc(sizeof(float8) * own_size);
-		wb_series_copy_window(series, own_size, values);
-		return values;
-	}
-
+		return true;
 	if (candidate->baseline == NULL)
 		wb_baseline_read(candidate, event, source);
-	if (candidate->baseline_count < rule->prior_size)
-		return NULL;
-	values = palloc(sizeof(float8) * (rule->prior_size + own_size));
-	memcpy(values, candidate->baseline, sizeof(float8) * rule->prior_size);
-	wb_series_copy_window(series, own_size, values + rule->prior_size);
+	return candidate->baseline_count >= rule->prior_size;
+}
+
+/* The values that a rule looks at, oldest first. */
+static float8 *
+copy_values(const WbCandidate *candidate, const WbSeries *series)
+{
+	const WbRule *rule = candidate->automation->rule;
+	int			own_size = wb_metric_rule_size(rule);
+	int			other_size = rule->is_against_runs ? rule->prior_size : 0;
+	float8	   *values = palloc(sizeof(float8) * (other_size + own_size));
+
+	if (other_size > 0)
+		memcpy(values, candidate->baseline, sizeof(float8) * other_size);
+	wb_series_copy_window(series, own_size, values + other_size);
 	return values;
+}
+
+/* Judge the values themselves, and fill in the verdict if the rule holds. */
+static bool
+holds(const WbCandidate *candidate, const WbSeries *series,
+	  WbVerdict *verdict)
+{
+	const WbRule *rule = candidate->automation->rule;
+	float8	   *values = copy_values(candidate, series);
+
+	if (!wb_metric_rule_holds(rule, values, &verdict->observed))
+	{
+		pfree(values);
+		return false;
+	}
+	verdict->has_observed = true;
+	verdict->threshold = rule->threshold;
+	verdict->values = values;
+	verdict->value_count = rule->prior_size + rule->current_size;
+	return true;
+}
+
+/*
+ * Does a rule hold with the row at "position" of the series?  The verdict, if
+ * so, is filled in but for its words.  "source" is where a baseline is read
+ * from, unless the candidate has one.
+ */
+bool
+wb_judge_holds(WbCandidate *candidate, const WbEvent *event,
+			   WbSeries *series, int position, const WbSeriesSource *source,
+			   WbVerdict *verdict)
+{
+	return has_window(candidate, event, series, position, source) &&
+		!wb_rule_is_out(candidate, series) &&
+		holds(candidate, series, verdict);
 }
 
 /*
@@ -128,31 +166,20 @@ find_values(WbCandidate *candidate, const WbEvent *event,
  */
 void
 wb_judge_metric(WbCandidate *candidate, const WbEvent *event,
-				const WbSeries *series, int position,
+				WbSeries *series, int position,
 				const WbSeriesSource *source)
 {
 	const WbAutomation *automation = candidate->automation;
-	const WbRule *rule = automation->rule;
+	bool		is_broken = automation->broken != NULL;
 	WbVerdict	verdict = {.automation = automation,.event = event};
 
-	if (automation->broken == NULL)
-	{
-		float8	   *values = find_values(candidate, event, series, position,
-										 source);
-
-		if (values == NULL)
-			return;
-		if (!wb_metric_rule_holds(rule, values, &verdict.observed))
-		{
-			pfree(values);
-			return;
-		}
-		verdict.has_observed = true;
-		verdict.threshold = rule->threshold;
-		verdict.values = values;
-		verdict.value_count = rule->prior_size + rule->current_size;
-	}
-	if (candidate->quiet_until <= wb_clock_now())
+	if (!is_broken &&
+		(!has_window(candidate, event, series, position, source) ||
+		 wb_rule_is_out(candidate, series)))
+		return;
+	if (candidate->quiet_until > wb_clock_now())
+		return;
+	if (is_broken || holds(candidate, series, &verdict))
 		candidate->quiet_until = fire(automation, &verdict);
 }
 

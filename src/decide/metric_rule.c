@@ -22,8 +22,8 @@
 #include "decide/decide.h"
 #include "utils/float.h"
 
-static float8
-average(const float8 *values, int count)
+float8
+wb_metric_average(const float8 *values, int count)
 {
 	float8		sum = 0;
 
@@ -52,8 +52,8 @@ extreme(const float8 *values, int count, bool is_max)
  * The sample deviation by the method of Youngs and Cramer, which is the
  * server's own.  A value that is not finite makes it NaN.
  */
-static float8
-deviation(const float8 *values, int count)
+float8
+wb_metric_deviation(const float8 *values, int count)
 {
 	float8		sum = 0;
 	float8		squares = 0;
@@ -79,7 +79,7 @@ aggregate(WbAggregate kind, const float8 *values, int count)
 	switch (kind)
 	{
 		case WB_AGGREGATE_AVERAGE:
-			return average(values, count);
+			return wb_metric_average(values, count);
 		case WB_AGGREGATE_MIN:
 			return extreme(values, count, false);
 		case WB_AGGREGATE_MAX:
@@ -90,8 +90,9 @@ aggregate(WbAggregate kind, const float8 *values, int count)
 	return values[count - 1];
 }
 
-static bool
-compare(WbComparison comparison, float8 observed, float8 threshold)
+/* Does what was observed compare so with a threshold? */
+bool
+wb_metric_compare(WbComparison comparison, float8 observed, float8 threshold)
 {
 	switch (comparison)
 	{
@@ -137,15 +138,14 @@ reaches(WbDirection direction, float8 difference, float8 amount)
  * metrics; against zero any change is infinite.
  */
 static float8
-change(const WbRule *rule, const float8 *values)
+change(const WbRule *rule, const WbFigures *figures)
 {
-	float8		prior = aggregate(rule->aggregate, values, rule->prior_size);
-	float8		current = aggregate(rule->aggregate, values + rule->prior_size,
-									rule->current_size);
+	float8		difference = figures->current - figures->prior;
 
 	if (!rule->is_relative)
-		return current - prior;
-	return current == prior ? 0 : (current - prior) / fabs(prior);
+		return difference;
+	return figures->current == figures->prior ? 0 :
+		difference / fabs(figures->prior);
 }
 
 /*
@@ -153,34 +153,11 @@ change(const WbRule *rule, const float8 *values)
  * Where they are all the same, any other value is infinitely far.
  */
 static float8
-zscore(const WbRule *rule, const float8 *values)
+zscore(const WbFigures *figures)
 {
-	float8		newest = values[rule->prior_size];
-	float8		mean = average(values, rule->prior_size);
-	float8		spread = deviation(values, rule->prior_size);
-
-	if (spread == 0 && newest == mean)
+	if (figures->spread == 0 && figures->current == figures->prior)
 		return 0;
-	return (newest - mean) / spread;
-}
-
-/* By how much the best value of the prior window was beaten. */
-static float8
-improvement(const WbRule *rule, const float8 *values)
-{
-	float8		prior = extreme(values, rule->prior_size, rule->is_maximized);
-	float8		current = extreme(values + rule->prior_size,
-								  rule->current_size, rule->is_maximized);
-
-	return rule->is_maximized ? current - prior : prior - current;
-}
-
-static bool
-has_plateau(const WbRule *rule, const float8 *values, float8 gained)
-{
-	float8		prior = extreme(values, rule->prior_size, rule->is_maximized);
-
-	return gained < rule->threshold * fabs(prior);
+	return (figures->current - figures->prior) / figures->spread;
 }
 
 /* How many values of its own run a rule looks at. */
@@ -191,27 +168,67 @@ wb_metric_rule_size(const WbRule *rule)
 }
 
 /*
+ * Does a rule hold of these figures?  "observed" is what was compared, whether
+ * or not it does.
+ */
+bool
+wb_metric_rule_compare(const WbRule *rule, const WbFigures *figures,
+					   float8 *observed)
+{
+	switch (rule->condition)
+	{
+		case WB_CONDITION_THRESHOLD:
+			*observed = figures->current;
+			return wb_metric_compare(rule->comparison, *observed,
+									 rule->threshold);
+		case WB_CONDITION_CHANGE:
+			*observed = change(rule, figures);
+			return reaches(rule->direction, *observed, rule->threshold);
+		case WB_CONDITION_ZSCORE:
+			*observed = zscore(figures);
+			return reaches(rule->direction, *observed, rule->threshold);
+		case WB_CONDITION_PLATEAU:
+			/* by how much the best of the prior window was beaten */
+			*observed = rule->is_maximized ?
+				figures->current - figures->prior :
+				figures->prior - figures->current;
+			return *observed < rule->threshold * fabs(figures->prior);
+	}
+	return false;
+}
+
+/*
  * Judge a full window: prior_size values and then current_size, oldest first.
- * "observed" is what was compared, whether or not the rule holds.
+ * As wb_metric_rule_compare.
  */
 bool
 wb_metric_rule_holds(const WbRule *rule, const float8 *values,
 					 float8 *observed)
 {
+	const float8 *newest = values + rule->prior_size;
+	WbFigures	figures = {0};
+
 	switch (rule->condition)
 	{
-		case WB_CONDITION_THRESHOLD:
-			*observed = aggregate(rule->aggregate, values, rule->current_size);
-			return compare(rule->comparison, *observed, rule->threshold);
 		case WB_CONDITION_CHANGE:
-			*observed = change(rule, values);
-			return reaches(rule->direction, *observed, rule->threshold);
+			figures.prior = aggregate(rule->aggregate, values,
+									  rule->prior_size);
+			/* FALLTHROUGH */
+		case WB_CONDITION_THRESHOLD:
+			figures.current = aggregate(rule->aggregate, newest,
+										rule->current_size);
+			break;
 		case WB_CONDITION_ZSCORE:
-			*observed = zscore(rule, values);
-			return reaches(rule->direction, *observed, rule->threshold);
+			figures.prior = wb_metric_average(values, rule->prior_size);
+			figures.spread = wb_metric_deviation(values, rule->prior_size);
+			figures.current = *newest;
+			break;
 		case WB_CONDITION_PLATEAU:
-			*observed = improvement(rule, values);
-			return has_plateau(rule, values, *observed);
+			figures.prior = extreme(values, rule->prior_size,
+									rule->is_maximized);
+			figures.current = extreme(newest, rule->current_size,
+									  rule->is_maximized);
+			break;
 	}
-	return false;
+	return wb_metric_rule_compare(rule, &figures, observed);
 }

@@ -23,7 +23,7 @@
 #include "postgres.h"
 
 #include "access/stratnum.h"
-#include "decide/decide.h"
+#include "decide/running.h"
 #include "support/relation.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -33,7 +33,7 @@
 static void
 make_room(WbSeries *series)
 {
-	int			most = 2 * series->capacity;
+	int			most = 2 * series->kept;
 
 	if (series->start + series->count < series->allocated)
 		return;
@@ -45,7 +45,7 @@ make_room(WbSeries *series)
 		return;
 	}
 
-	/* moving everything once per "capacity" rows keeps a row's cost even */
+	/* moving everything once per "kept" rows keeps a row's cost even */
 	memmove(series->points, series->points + series->start,
 			sizeof(WbPoint) * series->count);
 	series->start = 0;
@@ -65,6 +65,22 @@ reverse_points(WbSeries *series)
 }
 
 /*
+ * A series without points, in the current memory context.  "capacity" is the
+ * largest window that anyone will ask for; where windows run, the point that
+ * has just left the largest is kept too.
+ */
+void
+wb_series_init(WbSeries *series, int capacity)
+{
+	memset(series, 0, sizeof(WbSeries));
+	series->context = CurrentMemoryContext;
+	series->capacity = capacity;
+	series->kept = capacity > WB_EXACT_SIZE ? capacity + 1 : capacity;
+	series->allocated = Min(16, 2 * series->kept);
+	series->points = palloc(sizeof(WbPoint) * series->allocated);
+}
+
+/*
  * Read a series as it was before a statement.  "capacity" is the largest
  * window that anyone will ask for.  Memory is the current context's.
  */
@@ -76,19 +92,14 @@ wb_series_load(WbSeries *series, int capacity, const WbSeriesSource *source,
 	ScanKeyData keys[2];
 	Snapshot	snapshot = wb_scan_take_snapshot(source->before);
 
-	series->capacity = capacity;
-	series->allocated = Min(16, 2 * capacity);
-	series->points = palloc(sizeof(WbPoint) * series->allocated);
-	series->start = 0;
-	series->count = 0;
-
+	wb_series_init(series, capacity);
 	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT8EQ,
 				Int64GetDatum(run_id));
 	ScanKeyInit(&keys[1], 2, BTEqualStrategyNumber, F_TEXTEQ,
 				CStringGetTextDatum(name));
 	wb_scan_begin(&scan, source->table, source->index_oid, keys, 2, snapshot,
 				  BackwardScanDirection);
-	while (series->count < capacity && wb_scan_next(&scan))
+	while (series->count < series->kept && wb_scan_next(&scan))
 	{
 		bool		is_null;
 		WbPoint    *point;
@@ -139,6 +150,19 @@ open_gap(WbSeries *series, int place)
 	series->count++;
 }
 
+/* The running windows take notice of a row. */
+static void
+follow(WbSeries *series, int distance, bool is_replaced)
+{
+	if (distance > 0 || is_replaced)
+		wb_running_void(series, distance);
+	else
+	{
+		series->newest_number++;
+		wb_running_follow(series);
+	}
+}
+
 /*
  * Put a row into the series.  Returns its distance from the newest point, 0
  * for the newest itself, or -1 where it is older than all that is kept.
@@ -152,7 +176,7 @@ wb_series_put(WbSeries *series, int64 step, float8 value)
 
 	if (!is_there)
 	{
-		if (series->count == series->capacity)
+		if (series->count == series->kept)
 		{
 			if (place == 0)
 				return -1;
@@ -165,6 +189,7 @@ wb_series_put(WbSeries *series, int64 step, float8 value)
 	}
 	points[place].step = step;
 	points[place].value = value;
+	follow(series, series->count - 1 - place, is_there);
 	return series->count - 1 - place;
 }
 

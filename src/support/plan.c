@@ -3,9 +3,9 @@
  * plan.c
  *		Prepares and runs fixed SQL statements.
  *
- * Callers are connected to SPI, and run as the owner of our tables (see
- * wb_relation_become_owner), because a kept plan checks the rights of whoever
- * runs it.
+ * Callers are connected to SPI.  A kept plan checks the rights of whoever runs
+ * it: those who write firings run as the owner of our tables (see
+ * wb_relation_become_owner), those who ask about the past as themselves.
  *
  * IDENTIFICATION
  *		src/support/plan.c
@@ -36,12 +36,16 @@ wb_plan_renew(void)
 	current_age++;
 }
 
-static void
+/* The statement, ready to run. */
+static SPIPlanPtr
 prepare(WbPlan *plan)
 {
-	SPIPlanPtr	prepared = SPI_prepare(plan->sql, plan->argument_count,
-									   plan->argument_types);
+	SPIPlanPtr	prepared;
 
+	if (plan->prepared != NULL && plan->prepared->age == current_age)
+		return plan->prepared->plan;
+	prepared = SPI_prepare(plan->sql, plan->argument_count,
+						   plan->argument_types);
 	if (prepared == NULL)
 		elog(ERROR, "could not prepare \"%s\": %s", plan->sql,
 			 SPI_result_code_string(SPI_result));
@@ -53,6 +57,15 @@ prepare(WbPlan *plan)
 		SPI_freeplan(plan->prepared->plan);
 	plan->prepared->plan = prepared;
 	plan->prepared->age = current_age;
+	return prepared;
+}
+
+static void
+check_result(const WbPlan *plan, int code, int expected)
+{
+	if (code != expected)
+		elog(ERROR, "unexpected result of \"%s\": %s", plan->sql,
+			 SPI_result_code_string(code));
 }
 
 /*
@@ -63,14 +76,39 @@ prepare(WbPlan *plan)
 uint64
 wb_plan_run(WbPlan *plan, Datum *values, const char *nulls, int expected)
 {
-	int			code;
+	int			code = SPI_execute_plan(prepare(plan), values, nulls, false,
+										0);
 
-	if (plan->prepared == NULL || plan->prepared->age != current_age)
-		prepare(plan);
-
-	code = SPI_execute_plan(plan->prepared->plan, values, nulls, false, 0);
-	if (code != expected)
-		elog(ERROR, "unexpected result of \"%s\": %s", plan->sql,
-			 SPI_result_code_string(code));
+	check_result(plan, code, expected);
 	return SPI_processed;
+}
+
+/*
+ * Run a query whose rows go to a receiver, under the snapshot of the caller's
+ * own query.
+ */
+void
+wb_plan_stream(WbPlan *plan, Datum *values, DestReceiver *receiver)
+{
+	SPIExecuteOptions options = {.read_only = true,.dest = receiver};
+
+	options.params = makeParamList(plan->argument_count);
+	for (int i = 0; i < plan->argument_count; i++)
+	{
+		ParamExternData *parameter = &options.params->params[i];
+
+		parameter->value = values[i];
+		parameter->isnull = false;
+		parameter->pflags = PARAM_FLAG_CONST;
+		parameter->ptype = plan->argument_types[i];
+	}
+	check_result(plan, SPI_execute_plan_extended(prepare(plan), &options),
+				 SPI_OK_SELECT);
+}
+
+/* A cursor over the rows of a query, under the same snapshot. */
+Portal
+wb_plan_open(WbPlan *plan, Datum *values)
+{
+	return SPI_cursor_open(NULL, prepare(plan), values, NULL, true);
 }

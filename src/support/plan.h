@@ -29,5 +29,8 @@ typedef struct WbPlan
 extern void wb_plan_renew(void);
 extern uint64 wb_plan_run(WbPlan *plan, Datum *values, const char *nulls,
 						  int expected);
+extern void wb_plan_stream(WbPlan *plan, Datum *values,
+						   DestReceiver *receiver);
+extern Portal wb_plan_open(WbPlan *plan, Datum *values);
 
 #endif							/* WB_PLAN_H */

@@ -11,7 +11,8 @@ CREATE TEMP TABLE rules AS
 SELECT format('%s %s(%s) %s %s', metric, agg, size, cmp, threshold) AS name, r.* FROM (VALUES
 	('loss', 'last', 1, '>', 8), ('loss', 'last', 1, '<=', 1.5), ('loss', 'last', 1, '<>', 5), ('loss', 'last', 1, 'nan', 0), ('acc', 'last', 1, 'notfinite', 0),
 	('loss', 'avg', 5, '>', 6), ('loss', 'avg', 2, '=', 5), ('loss', 'avg', 10, '<', 4), ('loss', 'avg', 3, '<>', 5),
-	('loss', 'min', 3, '>=', 4), ('loss', 'max', 4, '<', 7), ('loss', 'max', 20, '>', 9),
+	('loss', 'min', 3, '>=', 4), ('loss', 'max', 4, '<', 7), ('loss', 'max', 20, '>', 9), ('loss', 'max', 30, '<', 9.9),
+	('loss', 'avg', 25, '>', 5.2), ('acc', 'avg', 40, '<=', 5.1), ('acc', 'min', 25, '>', 0), ('acc', 'avg', 20, '<>', 5),
 	('acc', 'avg', 7, '>=', 5), ('acc', 'min', 2, '<', 2)) r(metric, agg, size, cmp, threshold);
 SELECT count(wb.create_automation(name, wb.on_run_metric(wb.project('rule_oracle', 'p'), CASE agg
 	WHEN 'last' THEN CASE cmp WHEN 'nan' THEN wb.is_nan(metric) WHEN 'notfinite' THEN wb.is_not_finite(metric) ELSE wb.metric(metric, cmp, threshold) END

@@ -18,6 +18,11 @@ SELECT * FROM (VALUES
 	('z-score', 'zscore', '', 1, 6, 'ANY', false, 1.5, wb.zscore('m', 6, 1.5)),
 	('z-score above', 'zscore', '', 1, 2, 'INCREASE', false, 3, wb.zscore('m', 2, direction => 'above')),
 	('z-score below', 'zscore', '', 1, 10, 'DECREASE', false, 1, wb.zscore('m', 10, 1, 'below')),
+	('large z-score', 'zscore', '', 1, 40, 'ANY', false, 1.5, wb.zscore('m', 40, 1.5)),
+	('large windows', 'change', 'avg', 7, 30, 'ANY', true, 0.8, wb.changes_by('m', frac => 0.8, window_size => 7, prior_window_size => 30)),
+	('large absolute change', 'change', 'avg', 20, 20, 'INCREASE', false, 0.5, wb.increases_by('m', diff => 0.5, window_size => 20, prior_window_size => 20)),
+	('large extremes', 'change', 'max', 5, 20, 'DECREASE', false, 1, wb.decreases_by('m', diff => 1, agg => 'max', window_size => 5, prior_window_size => 20)),
+	('large plateau', 'plateau', 'min', 10, 25, '', false, 0.1, wb.plateau('m', 10, 25, 0.1)),
 	('plateau', 'plateau', 'min', 3, 5, '', false, 0.1, wb.plateau('m', 3, 5, 0.1)),
 	('plateau upwards', 'plateau', 'max', 2, 6, '', false, 0.5, wb.plateau('m', 2, 6, 0.5, 'maximize'))
 ) r(name, kind, agg, size, prior, direction, is_relative, amount, metric);

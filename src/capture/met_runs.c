@@ -58,6 +58,7 @@ static bool has_met = false;
 static bool must_forget = false;
 static int64 last_run_id = 0;
 
+WB_FUNCTION_INFO_V1(wb_sql_lost);
 WB_FUNCTION_INFO_V1(wb_sql_watched);
 
 /* Only marks: the table may be in use by the code that was interrupted. */
@@ -123,21 +124,48 @@ wb_met_runs_add(int64 run_id)
 /*
  * Read messages from other backends when a new command starts.  The server
  * itself does so only when it takes a lock for the first time, which a
- * transaction that goes on writing to one table no longer does.
+ * transaction that goes on writing to one table no longer does.  Others count
+ * on it that we have our transaction id by then (series_cache.c).
  */
 static void
 read_messages(void)
 {
 	static LocalTransactionId last_transaction = InvalidLocalTransactionId;
+	static TransactionId last_xid = InvalidTransactionId;
 	static CommandId last_command = InvalidCommandId;
 	CommandId	command = GetCurrentCommandId(false);
 	LocalTransactionId transaction = wb_local_transaction_id();
+	TransactionId xid = GetTopTransactionIdIfAny();
 
-	if (command == last_command && transaction == last_transaction)
+	if (command == last_command && transaction == last_transaction &&
+		xid == last_xid)
 		return;
+	last_xid = xid;
 	last_command = command;
 	last_transaction = transaction;
 	AcceptInvalidationMessages();
+}
+
+/*
+ * A point was written that nobody judges, or taken away: whoever keeps the
+ * series must read it again.
+ */
+void
+wb_met_runs_lose(int64 run_id, const char *name, int length)
+{
+	wb_writer_slot_mark(run_id, name, length);
+	wb_series_cache_void();
+}
+
+/* wb.lost(run_id bigint, name text) returns boolean: never true */
+Datum
+wb_sql_lost(PG_FUNCTION_ARGS)
+{
+	text	   *name = PG_GETARG_TEXT_PP(1);
+
+	wb_met_runs_lose(PG_GETARG_INT64(0), VARDATA_ANY(name),
+					 VARSIZE_ANY_EXHDR(name));
+	PG_RETURN_BOOL(false);
 }
 
 /* wb.watched(run_id bigint, name text) returns boolean */
@@ -147,8 +175,13 @@ wb_sql_watched(PG_FUNCTION_ARGS)
 	int64		run_id = PG_GETARG_INT64(0);
 	text	   *name = PG_GETARG_TEXT_PP(1);
 
-	if (!wb_setting_capture)
+	/* the trigger is ENABLE ALWAYS only so that we hear of it */
+	if (!wb_setting_capture ||
+		SessionReplicationRole == SESSION_REPLICATION_ROLE_REPLICA)
+	{
+		wb_met_runs_lose(run_id, VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name));
 		PG_RETURN_BOOL(false);
+	}
 	read_messages();
 	if (wb_met_runs_add(run_id))
 		PG_RETURN_BOOL(true);

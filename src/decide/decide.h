@@ -133,7 +133,27 @@ typedef struct WbSeriesSource
 	AttrNumber	value;
 	CommandId	before;			/* the statement that is being judged */
 	MemoryContext context;		/* lives as long as that statement */
+	bool		may_keep;		/* its series may outlive it, if all goes well */
 } WbSeriesSource;
+
+/* Who else was writing to a series when this transaction marked its slot. */
+typedef enum WbCompany
+{
+	WB_COMPANY_UNKNOWN,
+	WB_COMPANY_NONE,
+	WB_COMPANY_OPEN
+} WbCompany;
+
+/* A slot that this transaction has marked; see writer_slot.c. */
+typedef struct WbMark
+{
+	uint32		slot;
+	char		status;			/* simplehash's own */
+	WbCompany	company;
+	uint64		version;		/* of the slot, moved by this mark */
+	uint64		newest;			/* whose mark was the last one then */
+	uint64		older;			/* no open one before it is newer than this */
+} WbMark;
 
 /* decide/automation_check.c */
 extern bool wb_action_type_is_known(const char *name);
@@ -176,8 +196,14 @@ extern const char *wb_rule_reported_state(const char *run_state);
 extern bool wb_rules_watch_metric(const char *name, int length);
 extern bool wb_rules_exist(WbEventType type, const char *key,
 						   WbScopeType scope_type);
+extern uint64 wb_rules_generation(void);
 extern List *wb_rules_find(WbEventType type, const char *key,
 						   WbScopeType scope_type, int64 scope_id);
+
+/* decide/overlap.c */
+extern void wb_overlap_register(void);
+extern void wb_overlap_note(const WbMark *mark, const WbSeries *series,
+							int64 run_id, const char *name, int64 step);
 
 /* decide/scope.c */
 extern int64 wb_scope_check(const char *name, int64 id, WbScopeType *type);
@@ -189,6 +215,7 @@ extern int64 wb_scope_organization(int64 entity_id);
 extern void wb_sentence_describe(WbVerdict *verdict);
 
 /* decide/series.c */
+extern void wb_series_init(WbSeries *series, int capacity);
 extern void wb_series_load(WbSeries *series, int capacity,
 						   const WbSeriesSource *source, int64 run_id,
 						   const char *name);
@@ -196,8 +223,26 @@ extern int	wb_series_put(WbSeries *series, int64 step, float8 value);
 extern void wb_series_copy_window(const WbSeries *series, int count,
 								  float8 *values);
 
+/* decide/series_cache.c */
+extern void wb_series_cache_register(void);
+extern bool wb_series_cache_may_keep(Relation table, Oid function,
+									 CommandId command);
+extern WbSeries *wb_series_cache_take(const WbSeriesSource *source,
+									  int64 run_id, const char *name,
+									  int capacity, WbMark *mark);
+extern void wb_series_cache_void(void);
+
 /* decide/unknown_type.c */
 extern void wb_unknown_type_protect(Relation table, HeapTuple old_row,
 									HeapTuple new_row);
+
+/* decide/writer_slot.c */
+extern void wb_writer_slot_register(void);
+extern WbMark *wb_writer_slot_mark(int64 run_id, const char *name, int length);
+extern uint64 wb_writer_slot_version(const WbMark *mark);
+extern uint64 wb_writer_slot_widen(TransactionId xid);
+extern bool wb_writer_slot_is_over(uint64 writer, Snapshot snapshot);
+extern void wb_writer_slot_settle(WbMark *mark, Snapshot snapshot);
+extern void wb_overlap_noticed(void);
 
 #endif							/* WB_DECIDE_H */

@@ -337,6 +337,13 @@ wb_rules_exist(WbEventType type, const char *key_name, WbScopeType scope_type)
 	return find_entry(key)->is_watched;
 }
 
+/* A number that moves whenever rules may have changed. */
+uint64
+wb_rules_generation(void)
+{
+	return generation;
+}
+
 /*
  * The enabled automations on an event in one scope; "key" is the metric's
  * name, or empty.  The list lives until the end of the transaction.

@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * series.c
- *		The newest points of one metric of one run, while a statement is
- *		judged row by row.
+ *		The newest points of one metric of one run, while rows are judged one
+ *		by one.
  *
  * Rows are judged in the order in which they arrived, each against what was
  * there before it: what is committed, what earlier commands of the transaction
@@ -10,7 +10,8 @@
  * triggers fire when the whole statement is in the table, so reading the table
  * would show a row its own future.  A series is therefore read once, as the
  * table was before the statement, and from then on follows the rows by
- * wb_series_put.  It lives no longer than the statement.
+ * wb_series_put.  Where that is sure to be the same as reading again, it
+ * outlives the statement (see series_cache.c).
  *
  * Points stand in the order of step.  A step that is there already is
  * replaced, a late step goes to its place.
@@ -64,6 +65,17 @@ reverse_points(WbSeries *series)
 	}
 }
 
+/* A series without points, in the current memory context. */
+void
+wb_series_init(WbSeries *series, int capacity)
+{
+	series->capacity = capacity;
+	series->allocated = Min(16, 2 * capacity);
+	series->points = palloc(sizeof(WbPoint) * series->allocated);
+	series->start = 0;
+	series->count = 0;
+}
+
 /*
  * Read a series as it was before a statement.  "capacity" is the largest
  * window that anyone will ask for.  Memory is the current context's.
@@ -76,12 +88,7 @@ wb_series_load(WbSeries *series, int capacity, const WbSeriesSource *source,
 	ScanKeyData keys[2];
 	Snapshot	snapshot = wb_scan_take_snapshot(source->before);
 
-	series->capacity = capacity;
-	series->allocated = Min(16, 2 * capacity);
-	series->points = palloc(sizeof(WbPoint) * series->allocated);
-	series->start = 0;
-	series->count = 0;
-
+	wb_series_init(series, capacity);
 	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT8EQ,
 				Int64GetDatum(run_id));
 	ScanKeyInit(&keys[1], 2, BTEqualStrategyNumber, F_TEXTEQ,

@@ -133,7 +133,7 @@ typedef struct WbSeriesSource
 	AttrNumber	value;
 	CommandId	before;			/* the statement that is being judged */
 	MemoryContext context;		/* lives as long as that statement */
-	bool		may_keep;		/* its series may outlive it, if all goes well */
+	bool		may_keep;		/* its series may outlive it */
 } WbSeriesSource;
 
 /* Who else was writing to a series when this transaction marked its slot. */
@@ -199,6 +199,10 @@ extern bool wb_rules_exist(WbEventType type, const char *key,
 extern uint64 wb_rules_generation(void);
 extern List *wb_rules_find(WbEventType type, const char *key,
 						   WbScopeType scope_type, int64 scope_id);
+
+/* decide/observation.c */
+extern bool wb_observation_is_complete(Relation table, Oid function);
+extern bool wb_observation_is_by_all(Snapshot snapshot);
 
 /* decide/overlap.c */
 extern void wb_overlap_register(void);

@@ -110,14 +110,16 @@ wb_overlap_register(void)
 static void
 write_row(const WbMark *mark, const Note *note)
 {
+	FullTransactionId newest = FullTransactionIdFromU64(mark->newest);
+	FullTransactionId older = FullTransactionIdFromU64(mark->older);
 	WbIdentity	before;
 	Datum		values[5];
 
 	values[0] = Int64GetDatum(note->key.run_id);
 	values[1] = CStringGetTextDatum(note->key.name);
 	values[2] = Int64GetDatum(note->from_step);
-	values[3] = FullTransactionIdGetDatum(FullTransactionIdFromU64(mark->newest));
-	values[4] = FullTransactionIdGetDatum(FullTransactionIdFromU64(mark->older));
+	values[3] = FullTransactionIdGetDatum(newest);
+	values[4] = FullTransactionIdGetDatum(older);
 	if (!wb_relation_become_owner(&before))
 		return;
 	if (SPI_connect() != SPI_OK_CONNECT)

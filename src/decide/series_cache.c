@@ -5,12 +5,12 @@
  *
  * A kept series must be exactly what reading the table anew would give.  It is
  * kept only if, when it was read, nobody else had the series open (see
- * writer_slot.c) and nobody could be writing to it unnoticed; it is used again
- * only if nobody has marked its slot since.  Whatever makes that doubtful
- * drops it: rules or the table changed, a (sub)transaction that touched it
- * aborted or was prepared, a command of ours deleted points or wrote them
- * unjudged, a statement inside another one's trigger wrote to it.  A drop
- * costs one read, a series that is wrong costs an answer.
+ * writer_slot.c) and nobody could be writing to it unnoticed (observation.c).
+ * It is used again only if nobody has marked its slot since.  Whatever makes
+ * that doubtful drops it: rules or the table changed, a (sub)transaction that
+ * touched it aborted or was prepared, a command of ours deleted points or
+ * wrote them unjudged, a statement inside another one's trigger wrote to it.
+ * A drop costs one read, a series that is wrong costs an answer.
  *
  * A series that is dropped may still be in use by a statement that took it
  * before; its memory goes when the next statement begins.  So does that of
@@ -23,10 +23,7 @@
  */
 #include "postgres.h"
 
-#include "access/transam.h"
 #include "access/xact.h"
-#include "catalog/pg_trigger.h"
-#include "commands/trigger.h"
 #include "common/hashfn.h"
 #include "decide/decide.h"
 #include "lib/ilist.h"
@@ -107,10 +104,6 @@ static bool has_written = false;
 static CommandId newest_statement = 0;
 static bool has_lost = false;
 static CommandId newest_loss = 0;
-
-/* Whoever may not know these rules has an older transaction id. */
-static uint64 rules_generation = 0;
-static uint64 rules_known_from = 0;
 
 /* Only marks: the cache may be in use by the code that was interrupted. */
 static void
@@ -241,38 +234,6 @@ wb_series_cache_void(void)
 }
 
 /*
- * Does a table tell us of every row that comes, changes or goes, whoever
- * writes it?  Only if our triggers stand there ENABLE ALWAYS; and nothing may
- * change a key behind the back of UPDATE OF.
- */
-static bool
-is_observed(Relation table, Oid function)
-{
-	const TriggerDesc *triggers = table->trigdesc;
-	bool		sees_arrivals = false;
-	bool		sees_losses = false;
-
-	if (triggers->trig_update_before_row)
-		return false;
-	for (int i = 0; i < triggers->numtriggers; i++)
-	{
-		const Trigger *trigger = &triggers->triggers[i];
-
-		if (trigger->tgfoid != function || trigger->tgqual == NULL ||
-			trigger->tgenabled != TRIGGER_FIRES_ALWAYS ||
-			!TRIGGER_FOR_ROW(trigger->tgtype) ||
-			!TRIGGER_FOR_AFTER(trigger->tgtype) ||
-			!TRIGGER_FOR_UPDATE(trigger->tgtype))
-			continue;
-		if (TRIGGER_FOR_INSERT(trigger->tgtype) && trigger->tgnattr == 0)
-			sees_arrivals = true;
-		if (TRIGGER_FOR_DELETE(trigger->tgtype))
-			sees_losses = true;
-	}
-	return sees_arrivals && sees_losses;
-}
-
-/*
  * A statement begins to be judged, in the order of its command.  May it use
  * what others left, and leave something?  Not if it is inside of another one's
  * trigger, or began before one that was judged already: they see each other's
@@ -284,14 +245,15 @@ wb_series_cache_may_keep(Relation table, Oid function, CommandId command)
 	bool		is_nested = DatumGetInt32(DirectFunctionCall1(pg_trigger_depth,
 															  (Datum) 0)) > 1;
 	bool		is_newest = !has_written || command >= newest_statement;
+	bool		is_new = !has_written || command > newest_statement;
 
-	if (is_newest && !is_nested && (!has_written || command > newest_statement))
+	if (is_new && !is_nested)
 		tidy();
 	if (is_newest)
 		newest_statement = command;
 	has_written = true;
 	return is_newest && !is_nested && most_memory() > 0 &&
-		is_observed(table, function);
+		wb_observation_is_complete(table, function);
 }
 
 /* May a series be taken over from the statement that used it last? */
@@ -317,24 +279,6 @@ touch(KeptSeries *kept, const WbMark *mark, CommandId command)
 	kept->version = mark->version;
 	dlist_move_head(&by_use, &kept->use);
 	count_size(kept);
-}
-
-/*
- * Could anybody who is still open write to a metric without a mark, because
- * the rules that make us watch it came after a look at them?  Such a
- * transaction had its id before we learned of the rules.
- */
-static bool
-is_watched_by_all(Snapshot snapshot)
-{
-	uint64		generation = wb_rules_generation();
-
-	if (rules_generation != generation)
-	{
-		rules_generation = generation;
-		rules_known_from = U64FromFullTransactionId(ReadNextFullTransactionId());
-	}
-	return wb_writer_slot_widen(snapshot->xmin) >= rules_known_from;
 }
 
 static KeptSeries *
@@ -388,7 +332,7 @@ read_anew(const WbSeriesSource *source, KeptKey key, int capacity,
 		wb_writer_slot_settle(mark, snapshot);
 		may_keep = may_keep && mark->company == WB_COMPANY_NONE &&
 			wb_writer_slot_version(mark) == mark->version &&
-			is_watched_by_all(snapshot);
+			wb_observation_is_by_all(snapshot);
 		UnregisterSnapshot(snapshot);
 	}
 	if (!may_keep)

@@ -46,7 +46,8 @@ typedef struct Slot
 	slock_t		mutex;
 	uint64		version;		/* moves with every mark */
 	uint64		newest;			/* who marked last, or 0 */
-	uint64		older;			/* of those before, who may be open is no newer */
+	uint64		older;			/* of those before, who may be open is no
+								 * newer */
 } Slot;
 
 typedef struct SharedState

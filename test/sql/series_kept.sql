@@ -174,3 +174,34 @@ SELECT count(*) FILTER (WHERE put LIKE '[2, 3, 4] %') AS right FROM (SELECT put(
 SELECT put(5, 2000), put(5, 3);
 SELECT sum(total_bytes) < 600000 AS is_bounded FROM pg_backend_memory_contexts WHERE name LIKE 'wb series%';
 
+
+-- partitions: each tells of its own rows, wherever the statement was aimed at,
+-- and a row that moves from one to another leaves the one and arrives in the other
+RESET wb_automations.series_memory;
+DROP TRIGGER wb_a_echo ON wb.run_metrics;
+ALTER TABLE wb.run_metrics RENAME TO run_metrics_old;
+ALTER TABLE wb.run_metrics_old RENAME CONSTRAINT run_metrics_pkey TO run_metrics_old_pkey;
+DROP TRIGGER wb_capture ON wb.run_metrics_old;
+DROP TRIGGER wb_lost ON wb.run_metrics_old;
+CREATE TABLE wb.run_metrics (LIKE wb.run_metrics_old INCLUDING DEFAULTS INCLUDING CONSTRAINTS, PRIMARY KEY (run_id, name, step))
+PARTITION BY RANGE (run_id);
+CREATE TABLE wb.run_metrics_low PARTITION OF wb.run_metrics FOR VALUES FROM (0) TO (100);
+SELECT wb.setup() \gset
+CREATE TABLE wb.run_metrics_high PARTITION OF wb.run_metrics FOR VALUES FROM (100) TO (10000);
+SELECT put(1), put(2), put(3);
+SELECT put(1, 200), put(2, 200), put(3, 200);
+SELECT put(4), put(4, 200);
+SELECT put(5), put(5, 200);
+DELETE FROM wb.run_metrics WHERE run_id = 1 AND step = 5;
+SELECT put(6), put(6, 200);
+DELETE FROM wb.run_metrics_high WHERE run_id = 200 AND step = 6;
+SELECT put(7), put(7, 200);
+UPDATE wb.run_metrics SET run_id = 200, step = 8 WHERE run_id = 1 AND step = 7;
+SELECT put(9), put(9, 200);
+TRUNCATE wb.run_metrics_low;
+SELECT put(10), put(10, 200);
+ALTER TABLE wb.run_metrics DETACH PARTITION wb.run_metrics_low;
+CREATE TABLE wb.run_metrics_new PARTITION OF wb.run_metrics FOR VALUES FROM (0) TO (100);
+SELECT put(11), put(12), put(13);
+SELECT put(14);
+SELECT put(15);

@@ -46,7 +46,10 @@ static WbPlan find_rows = {
 };
 
 static WbPlan delete_rows = {
-	"DELETE FROM wb.rechecks WHERE id = ANY ($1)", 1, {INT8ARRAYOID}, NULL
+	"DELETE FROM wb.rechecks WHERE id IN (SELECT id FROM wb.rechecks"
+	" WHERE id = ANY ($1) FOR UPDATE SKIP LOCKED)"
+	" RETURNING id, run_id, name, from_step, newest_writer, older_writers",
+	1, {INT8ARRAYOID}, NULL
 };
 
 static WbPlan find_points_before = {
@@ -105,6 +108,20 @@ result_xid(uint64 row, int column)
 																	 column)));
 }
 
+static Recheck *
+read_row(uint64 number)
+{
+	Recheck    *row = palloc(sizeof(Recheck));
+
+	row->id = DatumGetInt64(result(number, 1));
+	row->run_id = DatumGetInt64(result(number, 2));
+	row->name = TextDatumGetCString(result(number, 3));
+	row->from_step = DatumGetInt64(result(number, 4));
+	row->newest_writer = result_xid(number, 5);
+	row->older_writers = result_xid(number, 6);
+	return row;
+}
+
 /* Is everybody over that a row waits for? */
 static bool
 is_ripe(const Recheck *row, Snapshot snapshot)
@@ -135,7 +152,7 @@ compare_rows(const ListCell *a, const ListCell *b)
 	return one->from_step < other->from_step ? -1 : 1;
 }
 
-/* The rows that are ripe, sorted; "waiting" counts the others. */
+/* The rows that are ripe; "waiting" counts the others. */
 static List *
 read_rows(int *waiting)
 {
@@ -147,14 +164,8 @@ read_rows(int *waiting)
 	*waiting = 0;
 	for (uint64 i = 0; i < count; i++)
 	{
-		Recheck    *row = palloc(sizeof(Recheck));
+		Recheck    *row = read_row(i);
 
-		row->id = DatumGetInt64(result(i, 1));
-		row->run_id = DatumGetInt64(result(i, 2));
-		row->name = TextDatumGetCString(result(i, 3));
-		row->from_step = DatumGetInt64(result(i, 4));
-		row->newest_writer = result_xid(i, 5);
-		row->older_writers = result_xid(i, 6);
 		if (is_ripe(row, snapshot))
 			rows = lappend(rows, row);
 		else
@@ -162,16 +173,18 @@ read_rows(int *waiting)
 	}
 	SPI_freetuptable(SPI_tuptable);
 	UnregisterSnapshot(snapshot);
-	list_sort(rows, compare_rows);
 	return rows;
 }
 
-static void
-forget_rows(const List *rows)
+/* Delete rows, and return those that nobody else is about to judge. */
+static List *
+take_rows(const List *rows)
 {
 	Datum	   *ids = palloc(sizeof(Datum) * list_length(rows));
+	List	   *taken = NIL;
 	ListCell   *cell;
 	Datum		array;
+	uint64		count;
 
 	foreach(cell, rows)
 		ids[foreach_current_index(cell)] =
@@ -179,7 +192,12 @@ forget_rows(const List *rows)
 	array = PointerGetDatum(construct_array(ids, list_length(rows), INT8OID,
 											8, FLOAT8PASSBYVAL,
 											TYPALIGN_DOUBLE));
-	wb_plan_run(&delete_rows, &array, NULL, SPI_OK_DELETE);
+	count = wb_plan_run(&delete_rows, &array, NULL, SPI_OK_DELETE_RETURNING);
+	for (uint64 i = 0; i < count; i++)
+		taken = lappend(taken, read_row(i));
+	SPI_freetuptable(SPI_tuptable);
+	list_sort(taken, compare_rows);
+	return taken;
 }
 
 static void
@@ -300,7 +318,7 @@ judge_series(const Recheck *row)
 	hearings = find_hearings(&event, row, &capacity);
 	if (hearings == NIL)
 		return;
-	wb_series_init(&series, capacity);
+	wb_series_begin(&series, capacity);
 	points = palloc(sizeof(WbPoint) * Max(POINTS_AT_ONCE, capacity));
 	count = read_points(&find_points_before, row, step, capacity, points);
 	for (int i = 0; i < count; i++)
@@ -358,10 +376,7 @@ wb_sql_recheck(PG_FUNCTION_ARGS)
 		elog(ERROR, "could not connect to SPI");
 	rows = read_rows(&waiting);
 	if (rows != NIL)
-	{
-		judge_rows(rows);
-		forget_rows(rows);
-	}
+		judge_rows(take_rows(rows));
 	SPI_finish();
 	wb_relation_restore_identity(&before);
 	PG_RETURN_INT32(waiting);

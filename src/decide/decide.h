@@ -219,7 +219,7 @@ extern int64 wb_scope_organization(int64 entity_id);
 extern void wb_sentence_describe(WbVerdict *verdict);
 
 /* decide/series.c */
-extern void wb_series_init(WbSeries *series, int capacity);
+extern void wb_series_begin(WbSeries *series, int capacity);
 extern void wb_series_load(WbSeries *series, int capacity,
 						   const WbSeriesSource *source, int64 run_id,
 						   const char *name);

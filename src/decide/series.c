@@ -67,7 +67,7 @@ reverse_points(WbSeries *series)
 
 /* A series without points, in the current memory context. */
 void
-wb_series_init(WbSeries *series, int capacity)
+wb_series_begin(WbSeries *series, int capacity)
 {
 	series->capacity = capacity;
 	series->allocated = Min(16, 2 * capacity);
@@ -88,7 +88,7 @@ wb_series_load(WbSeries *series, int capacity, const WbSeriesSource *source,
 	ScanKeyData keys[2];
 	Snapshot	snapshot = wb_scan_take_snapshot(source->before);
 
-	wb_series_init(series, capacity);
+	wb_series_begin(series, capacity);
 	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT8EQ,
 				Int64GetDatum(run_id));
 	ScanKeyInit(&keys[1], 2, BTEqualStrategyNumber, F_TEXTEQ,

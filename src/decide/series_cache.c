@@ -348,6 +348,7 @@ read_anew(const WbSeriesSource *source, KeptKey key, int capacity,
 	before = MemoryContextSwitchTo(kept->context);
 	wb_series_load(&kept->series, capacity, source, key.run_id, key.name);
 	MemoryContextSwitchTo(before);
+	count_size(kept);
 	return &kept->series;
 }
 

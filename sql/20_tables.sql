@@ -289,6 +289,17 @@ BEGIN
 		error        text,
 		PRIMARY KEY (execution_id, attempt));
 
+	-- What two transactions wrote to one metric at the same time, to be judged
+	-- again when the writers named here are over too; written only where needed.
+	CREATE TABLE IF NOT EXISTS wb.rechecks (
+		id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+		run_id        bigint NOT NULL,
+		name          text NOT NULL,
+		from_step     bigint NOT NULL,
+		newest_writer xid8 NOT NULL,
+		older_writers xid8 NOT NULL,
+		noted_at      timestamptz NOT NULL DEFAULT clock_timestamp());
+
 	-- The worker's journal: what it has taken and not yet recorded.  A row that
 	-- another generation of the worker left behind names what a crash interrupted.
 	CREATE TABLE IF NOT EXISTS wb.delivery_claims (

@@ -33,10 +33,15 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	rule_table text;
 BEGIN
-	-- the only trigger that the hot table has: rows that nothing looks at are
-	-- not even queued
+	-- the only triggers that the hot table has: rows that nothing looks at are
+	-- not even queued, and of those that go only the WHEN clause hears.  ALWAYS,
+	-- because a replicated row is not judged, but changes what is kept.
 	CREATE OR REPLACE TRIGGER wb_capture AFTER INSERT OR UPDATE ON wb.run_metrics
 		FOR EACH ROW WHEN (wb.watched(NEW.run_id, NEW.name)) EXECUTE FUNCTION wb.capture_run_metric();
+	CREATE OR REPLACE TRIGGER wb_lost AFTER UPDATE OF run_id, name, step OR DELETE ON wb.run_metrics
+		FOR EACH ROW WHEN (wb.lost(OLD.run_id, OLD.name)) EXECUTE FUNCTION wb.capture_run_metric();
+	ALTER TABLE wb.run_metrics ENABLE ALWAYS TRIGGER wb_capture;
+	ALTER TABLE wb.run_metrics ENABLE ALWAYS TRIGGER wb_lost;
 
 	CREATE OR REPLACE TRIGGER wb_capture_insert AFTER INSERT ON wb.runs
 		FOR EACH ROW EXECUTE FUNCTION wb.capture_run_state();

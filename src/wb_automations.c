@@ -14,6 +14,7 @@
 #include "postgres.h"
 
 #include "capture/capture.h"
+#include "decide/decide.h"
 #include "deliver/deliver.h"
 #include "fmgr.h"
 #include "support/compat.h"
@@ -27,6 +28,9 @@ _PG_init(void)
 	wb_setting_define_all();
 	wb_met_runs_register_callbacks();
 	wb_batch_register_hooks();
+	wb_series_cache_register();
+	wb_writer_slot_register();
 	wb_wake_register_callbacks();
+	wb_overlap_register();
 	wb_launcher_register();
 }

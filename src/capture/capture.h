@@ -27,6 +27,7 @@ extern List *wb_artifact_faces(WbEvent *event);
 /* capture/met_runs.c */
 extern void wb_met_runs_register_callbacks(void);
 extern bool wb_met_runs_add(int64 run_id);
+extern void wb_met_runs_lose(int64 run_id, const char *name, int length);
 
 /* capture/run_row.c */
 extern bool wb_run_read(int64 run_id, WbEvent *event);

@@ -77,6 +77,7 @@ StaticAssertDecl(sizeof(Passed) == 64, "a slot is a cache line");
 static Passed passed[1 << PASSED_BITS];
 static uint64 forgotten = 0;	/* how often must_forget was set */
 
+WB_FUNCTION_INFO_V1(wb_sql_lost);
 WB_FUNCTION_INFO_V1(wb_sql_watched);
 
 /* Only marks: the table may be in use by the code that was interrupted. */
@@ -176,6 +177,28 @@ passed_slot(int64 run_id, const char *name, int length)
 	return &passed[(first ^ last) >> (64 - PASSED_BITS)];
 }
 
+/*
+ * A point was written that nobody judges, or taken away: whoever keeps the
+ * series must read it again.
+ */
+void
+wb_met_runs_lose(int64 run_id, const char *name, int length)
+{
+	wb_writer_slot_mark(run_id, name, length);
+	wb_series_cache_void();
+}
+
+/* wb.lost(run_id bigint, name text) returns boolean: never true */
+Datum
+wb_sql_lost(PG_FUNCTION_ARGS)
+{
+	text	   *name = PG_GETARG_TEXT_PP(1);
+
+	wb_met_runs_lose(PG_GETARG_INT64(0), VARDATA_ANY(name),
+					 VARSIZE_ANY_EXHDR(name));
+	PG_RETURN_BOOL(false);
+}
+
 /* wb.watched(run_id bigint, name text) returns boolean */
 Datum
 wb_sql_watched(PG_FUNCTION_ARGS)
@@ -187,13 +210,19 @@ wb_sql_watched(PG_FUNCTION_ARGS)
 	Passed	   *slot;
 	uint64		stamp;
 
-	if (!wb_setting_capture)
+	/* the trigger is ENABLE ALWAYS only so that we hear of it */
+	if (!wb_setting_capture ||
+		SessionReplicationRole == SESSION_REPLICATION_ROLE_REPLICA)
+	{
+		wb_met_runs_lose(run_id, name, length);
 		PG_RETURN_BOOL(false);
+	}
 
 	/*
 	 * The server reads messages from other backends when it takes a lock for
 	 * the first time, which a transaction that goes on writing to one table
-	 * no longer does.  So they are read here, once a statement.
+	 * no longer does.  So they are read here, once a statement.  Others count
+	 * on it that we have our transaction id by then (series_cache.c).
 	 */
 	if (fcinfo->flinfo->fn_extra == NULL)
 	{

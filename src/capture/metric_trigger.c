@@ -5,7 +5,8 @@
  *
  * All that is kept between the rows of a statement hangs on the trigger's
  * fn_extra, which the executor frees with the statement: the run, the rules
- * that match it, and the series (see series.c).  A statement inside another
+ * that match it, and the series (see series.c), unless a session may keep it
+ * for longer (series_cache.c).  A statement inside another
  * one's trigger has an fn_extra of its own, so neither sees the other's state.
  * Rules are those of the moment when the statement's first row of a series is
  * judged.
@@ -42,10 +43,11 @@ typedef struct SeriesEntry
 {
 	SeriesKey	key;
 	char		status;			/* simplehash's own */
-	bool		is_loaded;
+	bool		is_shared;		/* another transaction has it open: */
+	WbMark		mark;			/* this one knows which */
 	WbEvent		event;			/* what all rows of the series share */
 	List	   *candidates;		/* of WbCandidate * */
-	WbSeries	series;
+	WbSeries   *series;			/* NULL where no rule needs it */
 } SeriesEntry;
 
 static inline uint32
@@ -147,6 +149,9 @@ find_state(FunctionCallInfo fcinfo, Relation table, HeapTuple tuple)
 	state->source.index_oid = wb_relation_index(table, "run_id", "name",
 												"step");
 	state->source.before = command_of(tuple);
+	state->source.may_keep =
+		wb_series_cache_may_keep(table, fcinfo->flinfo->fn_oid,
+								 state->source.before);
 	state->entries = series_create(context, 16, NULL);
 	fcinfo->flinfo->fn_extra = state;
 	return state;
@@ -171,6 +176,33 @@ largest_window(const List *candidates)
 }
 
 /*
+ * Take the series of an entry, as large as its rules need it, and tell others
+ * that we write to it.  Even if no rule needs it here: it may be another one
+ * for them.
+ */
+static void
+take_series(SeriesEntry *entry, const WbSeriesSource *source)
+{
+	int			capacity = largest_window(entry->candidates);
+	WbMark	   *mark = wb_writer_slot_mark(entry->key.run_id, entry->key.name,
+										   strlen(entry->key.name));
+
+	entry->series = NULL;
+	entry->is_shared = false;
+	if (capacity == 0)
+		return;
+	entry->series = wb_series_cache_take(source, entry->key.run_id,
+										 entry->key.name, capacity, mark);
+
+	/* what a single point is, another transaction cannot change */
+	if (mark != NULL && mark->company == WB_COMPANY_OPEN && capacity > 1)
+	{
+		entry->is_shared = true;
+		entry->mark = *mark;
+	}
+}
+
+/*
  * The entry of a row's series.  Raises foreign_key_violation where the run
  * does not exist: this is the check that a foreign key would make.
  */
@@ -181,13 +213,11 @@ find_entry(StatementState *state, const MetricRow *row)
 	bool		is_found;
 	SeriesEntry *entry = series_insert(state->entries, key, &is_found);
 	MemoryContext before;
-	int			capacity;
 
 	if (is_found)
 		return entry;
 	before = MemoryContextSwitchTo(state->context);
 	entry->key.name = pstrdup(row->name);
-	entry->is_loaded = false;
 	entry->event = (WbEvent)
 	{
 		.type = WB_EVENT_RUN_METRIC,
@@ -200,13 +230,7 @@ find_entry(StatementState *state, const MetricRow *row)
 				 errhint("Make it with wb.start_run(), or by INSERT into wb.runs.")));
 
 	entry->candidates = wb_judge_find_candidates(&entry->event);
-	capacity = largest_window(entry->candidates);
-	if (capacity > 0)
-	{
-		wb_series_load(&entry->series, capacity, &state->source,
-					   row->run_id, row->name);
-		entry->is_loaded = true;
-	}
+	take_series(entry, &state->source);
 	MemoryContextSwitchTo(before);
 	return entry;
 }
@@ -219,13 +243,16 @@ judge_row(SeriesEntry *entry, const MetricRow *row,
 	ListCell   *cell;
 	int			position = -1;
 
-	if (entry->is_loaded)
-		position = wb_series_put(&entry->series, row->step, row->value);
+	if (entry->series != NULL)
+		position = wb_series_put(entry->series, row->step, row->value);
 	entry->event.step = row->step;
 
 	foreach(cell, entry->candidates)
-		wb_judge_metric(lfirst(cell), &entry->event, &entry->series, position,
+		wb_judge_metric(lfirst(cell), &entry->event, entry->series, position,
 						source);
+	if (entry->is_shared && position >= 0)
+		wb_overlap_note(&entry->mark, entry->series, row->run_id, row->name,
+						row->step);
 }
 
 /* Did an UPDATE leave the row where it was in its series? */
@@ -235,6 +262,17 @@ is_same_place(const MetricRow *old_row, const MetricRow *new_row)
 	return old_row->run_id == new_row->run_id &&
 		old_row->step == new_row->step &&
 		strcmp(old_row->name, new_row->name) == 0;
+}
+
+/* A row was queued, and capture was switched off before it was judged. */
+static void
+lose_row(const TriggerData *trigger)
+{
+	HeapTuple	row = wb_trigger_new_row(trigger);
+	char	   *name = wb_trigger_text(trigger, row, "name");
+
+	wb_met_runs_lose(wb_trigger_id(trigger, row, "run_id"), name,
+					 strlen(name));
 }
 
 /* wb.capture_run_metric() returns trigger */
@@ -249,8 +287,10 @@ wb_sql_capture_run_metric(PG_FUNCTION_ARGS)
 	SeriesEntry *entry;
 
 	if (trigger == NULL)
+	{
+		lose_row((TriggerData *) fcinfo->context);
 		return PointerGetDatum(NULL);
-
+	}
 	state = find_state(fcinfo, trigger->tg_relation,
 					   wb_trigger_new_row(trigger));
 	before = MemoryContextSwitchTo(state->row_context);
@@ -270,6 +310,7 @@ wb_sql_capture_run_metric(PG_FUNCTION_ARGS)
 		else if (state->source.before != WB_ALL_COMMANDS)
 		{
 			state->source.before = WB_ALL_COMMANDS;
+			state->source.may_keep = false;
 			state->entries = series_create(state->context, 16, NULL);
 		}
 	}

@@ -156,7 +156,27 @@ typedef struct WbSeriesSource
 	AttrNumber	value;
 	CommandId	before;			/* the statement that is being judged */
 	MemoryContext context;		/* lives as long as that statement */
+	bool		may_keep;		/* its series may outlive it */
 } WbSeriesSource;
+
+/* Who else was writing to a series when this transaction marked its slot. */
+typedef enum WbCompany
+{
+	WB_COMPANY_UNKNOWN,
+	WB_COMPANY_NONE,
+	WB_COMPANY_OPEN
+} WbCompany;
+
+/* A slot that this transaction has marked; see writer_slot.c. */
+typedef struct WbMark
+{
+	uint32		slot;
+	char		status;			/* simplehash's own */
+	WbCompany	company;
+	uint64		version;		/* of the slot, moved by this mark */
+	uint64		newest;			/* whose mark was the last one then */
+	uint64		older;			/* no open one before it is newer than this */
+} WbMark;
 
 /* decide/automation_check.c */
 extern bool wb_action_type_is_known(const char *name);
@@ -213,6 +233,15 @@ extern bool wb_rules_exist(WbEventType type, const char *key,
 extern List *wb_rules_find(WbEventType type, const char *key,
 						   WbScopeType scope_type, int64 scope_id);
 
+/* decide/observation.c */
+extern bool wb_observation_is_complete(Relation table, Oid function);
+extern bool wb_observation_is_by_all(Snapshot snapshot);
+
+/* decide/overlap.c */
+extern void wb_overlap_register(void);
+extern void wb_overlap_note(const WbMark *mark, const WbSeries *series,
+							int64 run_id, const char *name, int64 step);
+
 /* decide/rule_out.c */
 extern bool wb_rule_is_out(const WbCandidate *candidate, WbSeries *series);
 
@@ -234,8 +263,26 @@ extern int	wb_series_put(WbSeries *series, int64 step, float8 value);
 extern void wb_series_copy_window(const WbSeries *series, int count,
 								  float8 *values);
 
+/* decide/series_cache.c */
+extern void wb_series_cache_register(void);
+extern bool wb_series_cache_may_keep(Relation table, Oid function,
+									 CommandId command);
+extern WbSeries *wb_series_cache_take(const WbSeriesSource *source,
+									  int64 run_id, const char *name,
+									  int capacity, WbMark *mark);
+extern void wb_series_cache_void(void);
+
 /* decide/unknown_type.c */
 extern void wb_unknown_type_protect(Relation table, HeapTuple old_row,
 									HeapTuple new_row);
+
+/* decide/writer_slot.c */
+extern void wb_writer_slot_register(void);
+extern WbMark *wb_writer_slot_mark(int64 run_id, const char *name, int length);
+extern uint64 wb_writer_slot_version(const WbMark *mark);
+extern uint64 wb_writer_slot_widen(TransactionId xid);
+extern bool wb_writer_slot_is_over(uint64 writer, Snapshot snapshot);
+extern void wb_writer_slot_settle(WbMark *mark, Snapshot snapshot);
+extern void wb_overlap_noticed(void);
 
 #endif							/* WB_DECIDE_H */

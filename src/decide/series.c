@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * series.c
- *		The newest points of one metric of one run, while a statement is
- *		judged row by row.
+ *		The newest points of one metric of one run, while rows are judged one
+ *		by one.
  *
  * Rows are judged in the order in which they arrived, each against what was
  * there before it: what is committed, what earlier commands of the transaction
@@ -10,7 +10,8 @@
  * triggers fire when the whole statement is in the table, so reading the table
  * would show a row its own future.  A series is therefore read once, as the
  * table was before the statement, and from then on follows the rows by
- * wb_series_put.  It lives no longer than the statement.
+ * wb_series_put.  Where that is sure to be the same as reading again, it
+ * outlives the statement (see series_cache.c).
  *
  * Points stand in the order of step.  A step that is there already is
  * replaced, a late step goes to its place.

@@ -136,6 +136,11 @@ extern int	wb_http_wait_socket(void);
 extern long wb_http_wait_ms(void);
 extern const char *wb_http_parse_url(const char *url, WbUrl *parts);
 
+/* deliver/recheck.c */
+extern long wb_recheck_wait_ms(void);
+extern void wb_recheck_hurry(void);
+extern void wb_recheck_look(void);
+
 /* deliver/request.c, slack.c, webhook.c */
 extern bool wb_request_prepare(WbDelivery *delivery);
 extern bool wb_request_fail(WbOutcome *outcome, const char *format,...)

@@ -197,7 +197,8 @@ static void
 wait_for_work(void)
 {
 	long		wait_ms = shorter(shorter(record_wait_ms(),
-										  wb_sweep_wait_ms()),
+										  Min(wb_sweep_wait_ms(),
+											  wb_recheck_wait_ms())),
 								  shorter(look_wait_ms(), wb_http_wait_ms()));
 	int			events;
 
@@ -215,6 +216,7 @@ wait_for_work(void)
 	{
 		ResetLatch(MyLatch);
 		must_look = true;
+		wb_recheck_hurry();
 	}
 }
 
@@ -256,6 +258,8 @@ serve(void)
 			look_at_queue();
 		if (wb_sweep_wait_ms() == 0)
 			wb_sweep_runs();
+		if (wb_recheck_wait_ms() == 0)
+			wb_recheck_look();
 		MemoryContextSwitchTo(turn_context);
 		drive_requests();
 		wait_for_work();

@@ -33,6 +33,7 @@ int			wb_setting_crash_timeout = 300;
 int			wb_setting_delivery = WB_DELIVERY_ON;
 int			wb_setting_max_in_flight = 128;
 int			wb_setting_request_timeout = 15000;
+int			wb_setting_series_memory = 16384;
 
 static const struct config_enum_entry delivery_modes[] = {
 	{"off", WB_DELIVERY_OFF, false},
@@ -87,6 +88,9 @@ static const struct
 	{"wb_automations.request_timeout", PGC_SIGHUP, GUC_UNIT_MS,
 		&wb_setting_request_timeout, 15000, 10, 30000,
 	"Longest time from the start of a request to the end of its answer."},
+	{"wb_automations.series_memory", PGC_USERSET, GUC_UNIT_KB,
+		&wb_setting_series_memory, 16384, 0, 1024 * 1024,
+	"Memory for the metrics that a session keeps from one statement to the next."},
 };
 
 static const struct

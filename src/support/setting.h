@@ -33,6 +33,7 @@ extern int	wb_setting_crash_timeout;
 extern int	wb_setting_delivery;
 extern int	wb_setting_max_in_flight;
 extern int	wb_setting_request_timeout;
+extern int	wb_setting_series_memory;
 
 extern void wb_setting_define_all(void);
 

@@ -21,6 +21,7 @@ BEGIN;
 ALTER TABLE wb.run_metrics RENAME TO old_metrics;
 ALTER TABLE wb.old_metrics RENAME CONSTRAINT run_metrics_pkey TO old_metrics_pkey;
 DROP TRIGGER wb_capture ON wb.old_metrics;
+DROP TRIGGER wb_lost ON wb.old_metrics;
 CREATE TABLE wb.run_metrics (LIKE wb.old_metrics INCLUDING DEFAULTS INCLUDING CONSTRAINTS, PRIMARY KEY (run_id, name, step))
 	PARTITION BY RANGE (run_id);
 CREATE TABLE wb.run_metrics_0 PARTITION OF wb.run_metrics FOR VALUES FROM (0) TO (1000);
@@ -34,7 +35,7 @@ COMMIT;
 -- the copy fired nothing, and a second wb.setup() changes nothing
 SELECT wb.setup() \gset
 SELECT count(*) FROM wb.executions;
-SELECT tgrelid::regclass, tgname FROM pg_trigger WHERE tgfoid = 'wb.capture_run_metric'::regproc ORDER BY tgrelid::regclass::text;
+SELECT tgrelid::regclass, tgname FROM pg_trigger WHERE tgfoid = 'wb.capture_run_metric'::regproc ORDER BY tgrelid::regclass::text, tgname;
 
 -- a window reaches back to the rows that were copied
 INSERT INTO wb.run_metrics (run_id, name, step, value) VALUES (10, 'loss', 2, 9);

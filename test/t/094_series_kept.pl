@@ -22,6 +22,8 @@ CREATE FUNCTION rules(project text) RETURNS void LANGUAGE sql AS $$
 	SELECT wb.create_automation(n, wb.on_run_metric(wb.project('kept', project), m), wb.do_nothing(), cooldown => '0')
 	FROM (VALUES ('last', wb.metric('loss', '>', 9)), ('avg', wb.avg('loss', '>', 6, 5)), ('min', wb.min('loss', '>', 3, 3)),
 		('change', wb.changes_by('loss', diff => 3, window_size => 3, prior_window_size => 9)),
+		('long', wb.avg('loss', '>', 5.6, 40)), ('wide', wb.changes_by('loss', diff => 1.5, window_size => 20, prior_window_size => 30)),
+		('far', wb.zscore('loss', 30, 2)), ('top', wb.max('loss', '<', 9.7, 25)),
 		('other', wb.max('acc', '<', 7, 4))) r(n, m)
 $$;
 
@@ -32,7 +34,7 @@ DECLARE
 	run bigint := base + floor(random() * 4);
 	metric text := CASE WHEN random() < 0.7 THEN 'loss' ELSE 'acc' END;
 	size int := CASE WHEN random() < 0.8 THEN 1 ELSE 1 + floor(random() * 12) END;
-	rule text := (array['last', 'avg', 'min', 'change', 'other'])[1 + floor(random() * 5)];
+	rule text := (array['last', 'avg', 'min', 'change', 'long', 'far', 'other'])[1 + floor(random() * 7)];
 	late int := CASE WHEN random() < 0.8 THEN 0 ELSE 1 + floor(random() * 15) END;
 BEGIN
 	done := done + size;
@@ -118,6 +120,7 @@ my $firings = q(SELECT row_number() OVER (PARTITION BY automation_name ORDER BY 
 is($node->sql(sprintf q(SELECT count(*) FROM (%s) a FULL JOIN (%s) b USING (n, automation_name) WHERE (a.*) IS DISTINCT FROM (b.*)),
 		map { sprintf $firings, $_, $_ } 10, 20), 0, 'all windows that fired are the same, in the same order');
 cmp_ok($node->sql('SELECT count(*) FROM wb.executions WHERE run_id >= 20'), '>', $rows / 20, 'and they are many');
+is($node->sql(q(SELECT count(DISTINCT automation_name) FROM wb.executions WHERE run_id >= 20)), 9, 'of every rule, running windows included');
 is($node->sql(q(SELECT count(*) FROM (SELECT run_id % 10, name, step, value FROM wb.run_metrics WHERE run_id >= 20
 		EXCEPT SELECT run_id % 10, name, step, value FROM wb.run_metrics WHERE run_id < 20) d)), 0, 'of the same points');
 is($node->sql('SELECT count(*) FROM wb.rechecks'), 0, 'a session has no overlap with itself');

@@ -11,7 +11,7 @@
  *
  * Rule: whoever could look must find a firing.  A batch is open only while the
  * triggers at the end of a statement run, if that statement writes to one
- * table which has no AFTER trigger but ours, and is written before the
+ * table which has no AFTER triggers but ours, and is written before the
  * statement returns.  A cooldown that asks about something in the batch has it
  * written first.  Everywhere else each firing is written at once.
  *
@@ -183,12 +183,15 @@ wb_batch_settle(int64 automation_id, int64 run_id)
 	}
 }
 
-/* Can nobody but us look at our tables while the table's triggers run? */
+/*
+ * Can nobody but us look at our tables while the table's triggers run?  Where
+ * something fires, one of them is ours; so it is if all call one function.
+ */
 static bool
 is_ours_alone(Relation table)
 {
 	const TriggerDesc *triggers = table->trigdesc;
-	int			count = 0;
+	Oid			function = InvalidOid;
 
 	if (table->rd_rel->relkind != RELKIND_RELATION || triggers == NULL)
 		return false;
@@ -196,10 +199,13 @@ is_ours_alone(Relation table)
 	{
 		const Trigger *trigger = &triggers->triggers[i];
 
-		if (TRIGGER_FOR_AFTER(trigger->tgtype))
-			count++;
+		if (!TRIGGER_FOR_AFTER(trigger->tgtype))
+			continue;
+		if (OidIsValid(function) && trigger->tgfoid != function)
+			return false;
+		function = trigger->tgfoid;
 	}
-	return count == 1;
+	return OidIsValid(function);
 }
 
 /* May the firings of a query be collected? */

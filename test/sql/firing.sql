@@ -16,6 +16,8 @@ FROM wb.executions e LEFT JOIN wb.deliveries d ON d.execution_id = e.id WHERE ru
 INSERT INTO wb.run_metrics (run_id, name, step, value) SELECT :a, 'loss', g, 1 FROM generate_series(1, 1000) g;
 SELECT count(*), count(d.execution_id) AS deliveries, bool_and(e.ordinal = (event->>'step')::bigint) AS in_order
 FROM (SELECT *, row_number() OVER (ORDER BY id) AS ordinal FROM wb.executions WHERE run_id = :a) e LEFT JOIN wb.deliveries d ON d.execution_id = e.id;
+-- in as few subtransactions as hold 64 each
+SELECT count(DISTINCT xmin::text) AS subtransactions FROM wb.executions WHERE run_id = :a;
 -- the same by COPY
 INSERT INTO wb.runs (id, project_id, name) VALUES (98901, :project, 'copied');
 COPY wb.run_metrics (run_id, name, step, value) FROM stdin WITH (DELIMITER ' ');

@@ -135,8 +135,9 @@ typedef struct WbSeriesSource
 	MemoryContext context;		/* lives as long as that statement */
 } WbSeriesSource;
 
-/* decide/automation_check.c */
+/* decide/action_check.c */
 extern bool wb_action_type_is_known(const char *name);
+extern void wb_action_check(const char *type, Jsonb *config, int64 entity_id);
 
 /* decide/baseline.c */
 extern void wb_baseline_read(WbCandidate *candidate, const WbEvent *event,

@@ -58,6 +58,7 @@ typedef struct WbRequest
 	List	   *secrets;		/* of char *, masked in what comes back */
 	bool		is_slack;		/* success means the body "ok" */
 	Jsonb	   *recorded_action;	/* as rendered, without secrets */
+	char	   *channel;		/* of a NOTIFY, whose payload is the body */
 } WbRequest;
 
 /* The parts of a URL that a policy is about, normalised by the URL parser. */
@@ -132,6 +133,10 @@ extern int	wb_http_in_flight(void);
 extern int	wb_http_wait_socket(void);
 extern long wb_http_wait_ms(void);
 extern const char *wb_http_parse_url(const char *url, WbUrl *parts);
+
+/* deliver/notify.c */
+extern void wb_notify_prepare(WbDelivery *delivery);
+extern void wb_notify_issue(const WbDelivery *delivery);
 
 /* deliver/request.c, slack.c, webhook.c */
 extern bool wb_request_prepare(WbDelivery *delivery);

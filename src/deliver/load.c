@@ -58,6 +58,7 @@ static const struct
 
 {
 	{"NO_OP", WB_ACTION_NO_OP},
+	{"NOTIFY", WB_ACTION_NOTIFY},
 	{"NOTIFICATION", WB_ACTION_NOTIFICATION},
 	{"GENERIC_WEBHOOK", WB_ACTION_GENERIC_WEBHOOK},
 };
@@ -192,6 +193,11 @@ judge_action(SPITupleTable *rows, uint64 row, WbDelivery *delivery)
 	if (delivery->action_type == WB_ACTION_NO_OP)
 	{
 		delivery->outcome.kind = WB_OUTCOME_DONE;
+		return false;
+	}
+	if (delivery->action_type == WB_ACTION_NOTIFY)
+	{
+		wb_notify_prepare(delivery);
 		return false;
 	}
 	if (delivery->integration == NULL)

@@ -217,6 +217,7 @@ add_tried(Batch *batch, const WbDelivery *delivery)
 static void
 add_delivery(Batch *batch, const WbDelivery *delivery)
 {
+	wb_notify_issue(delivery);
 	switch (delivery->outcome.kind)
 	{
 		case WB_OUTCOME_DONE:

@@ -46,6 +46,7 @@ typedef struct WbOutcome
 	TimestampTz started_at;
 	float8		milliseconds;
 	int64		retry_in_ms;	/* with RETRY and HELD */
+	int64		digest_id;		/* the execution whose message told of it too */
 } WbOutcome;
 
 /* What to send.  url and headers carry secrets, which stay in the worker. */
@@ -81,6 +82,8 @@ typedef struct WbIntegration
 	char	   *url_secret;		/* names of secrets of the same entity */
 	char	   *access_token;
 	char	   *signing_secret;
+	char	   *previous_secret;	/* signs as well, while keys are changed */
+	bool		is_base64;		/* how X-Wandb-Signature is written */
 	int			max_attempts;
 	int64		entity_id;
 } WbIntegration;
@@ -96,6 +99,8 @@ typedef struct WbDelivery
 	int64		execution_id;
 	int64		integration_id; /* WB_NO_ID where none is needed */
 	int64		claim_id;
+	int64		automation_id;
+	int64		run_id;			/* WB_NO_ID for none */
 	int			attempt;		/* this one, counted from 1 */
 	char	   *webhook_id;		/* the same at every attempt */
 	char	   *automation_name;
@@ -109,6 +114,9 @@ typedef struct WbDelivery
 	WbRequest  *request;		/* NULL until prepared */
 	WbOutcome	outcome;
 	void	   *transfer;		/* http.c's own */
+	struct WbDelivery *digest;	/* whose message tells of this one too */
+	dlist_head	covered;		/* those whose digest this one is */
+	int			covered_count;
 } WbDelivery;
 
 /* deliver/address.c */
@@ -116,6 +124,10 @@ extern bool wb_address_check_networks(char **newval, void **extra,
 									  GucSource source);
 extern const char *wb_address_refusal(const struct sockaddr *address);
 extern const char *wb_address_refusal_text(const char *address);
+
+/* deliver/digest.c */
+extern void wb_digest_settle(WbDelivery *delivery, dlist_head *settled);
+extern int	wb_digest_covered_count(void);
 
 /* deliver/fire.c */
 extern TimestampTz wb_deliver_fire(const WbVerdict *verdict);

@@ -26,7 +26,7 @@ enum
 	AUTOMATION_ID, AUTOMATION_NAME, EVENT_TYPE, WHY, TRIGGERED_AT, EVENT,
 	ACTION_TYPE, ACTION, RUN_ID, COOLDOWN, COOLDOWN_KEY,
 	KIND, NAME, TEAM_NAME, URL, URL_SECRET, ACCESS_TOKEN, SIGNING_SECRET,
-	MAX_ATTEMPTS, ENTITY_ID
+	MAX_ATTEMPTS, ENTITY_ID, PREVIOUS_SECRET, SIGNATURE_ENCODING
 };
 
 /* OFFSET 0 keeps these from becoming joins, which could go the other way. */
@@ -37,7 +37,8 @@ static WbPlan read_executions = {
 	" e.triggered_at, e.event, e.action_type, e.action, e.run_id,"
 	" nullif(e.cooldown, '0'), e.cooldown_key, i.kind, i.name, i.team_name,"
 	" i.url, i.url_secret, i.access_token, i.signing_secret, i.max_attempts,"
-	" i.entity_id FROM unnest($1) AS due(id)"
+	" i.entity_id, i.previous_secret, i.signature_encoding"
+	" FROM unnest($1) AS due(id)"
 	" CROSS JOIN LATERAL (SELECT * FROM wb.deliveries"
 	" WHERE execution_id = due.id OFFSET 0) d"
 	" LEFT JOIN LATERAL (SELECT * FROM wb.executions"
@@ -115,6 +116,9 @@ read_integration(SPITupleTable *rows, uint64 row)
 	integration->url_secret = read_text(rows, row, URL_SECRET);
 	integration->access_token = read_text(rows, row, ACCESS_TOKEN);
 	integration->signing_secret = read_text(rows, row, SIGNING_SECRET);
+	integration->previous_secret = read_text(rows, row, PREVIOUS_SECRET);
+	integration->is_base64 = strcmp(read_text(rows, row, SIGNATURE_ENCODING),
+									"base64") == 0;
 	integration->max_attempts = DatumGetInt32(read_column(rows, row,
 														  MAX_ATTEMPTS,
 														  &is_null));
@@ -132,6 +136,8 @@ read_delivery(SPITupleTable *rows, uint64 row, WbDelivery *delivery)
 	delivery->webhook_id = read_text(rows, row, WEBHOOK_ID);
 	delivery->attempt = 1 + DatumGetInt16(read_column(rows, row, ATTEMPTS,
 													  &is_null));
+	delivery->automation_id = read_id(rows, row, AUTOMATION_ID);
+	delivery->run_id = read_id(rows, row, RUN_ID);
 	delivery->automation_name = read_text(rows, row, AUTOMATION_NAME);
 	delivery->event_type = read_text(rows, row, EVENT_TYPE);
 	delivery->why = read_text(rows, row, WHY);
@@ -156,8 +162,8 @@ lose_to_rival(SPITupleTable *rows, uint64 row, const WbDelivery *delivery)
 	if (is_null || delivery->attempt > 1 ||
 		strcmp(read_text(rows, row, ORIGIN), "event") != 0)
 		return NULL;
-	contender.automation_id = read_id(rows, row, AUTOMATION_ID);
-	contender.run_id = read_id(rows, row, RUN_ID);
+	contender.automation_id = delivery->automation_id;
+	contender.run_id = delivery->run_id;
 	contender.cooldown = DatumGetIntervalP(cooldown);
 	contender.cooldown_key = read_text(rows, row, COOLDOWN_KEY);
 	return wb_contend_lose(&contender);

@@ -19,9 +19,18 @@
 #include "deliver/deliver.h"
 #include "support/json.h"
 #include "support/setting.h"
+#include "utils/fmgroids.h"
 
-/* PostgreSQL takes less than this. */
-#define PAYLOAD_MAX_BYTES	8000
+/* PostgreSQL takes less than this: 8000 with pages of the usual size. */
+#define PAYLOAD_MAX_BYTES	(BLCKSZ - NAMEDATALEN - 128)
+
+/*
+ * A listener that sits in a transaction stops PostgreSQL's queue, and what
+ * does not fit in makes the whole transaction fail.  So leave it to others
+ * beyond this, and look again later.
+ */
+#define QUEUE_MAX_USAGE		0.5
+#define QUEUE_RETRY_MS		60000
 
 /* A member of the action's input, expanded; NULL where it is missing. */
 static char *
@@ -67,6 +76,13 @@ record_action(WbRequest *request)
 	request->recorded_action = wb_json_end(&action);
 }
 
+static bool
+is_queue_full(void)
+{
+	return DatumGetFloat8(OidFunctionCall0(F_PG_NOTIFICATION_QUEUE_USAGE)) >
+		QUEUE_MAX_USAGE;
+}
+
 /* Fill delivery->request and its outcome; raises nothing. */
 void
 wb_notify_prepare(WbDelivery *delivery)
@@ -94,6 +110,12 @@ wb_notify_prepare(WbDelivery *delivery)
 						strlen(request->body), PAYLOAD_MAX_BYTES - 1);
 	else if (wb_setting_delivery == WB_DELIVERY_DRY_RUN)
 		outcome->kind = WB_OUTCOME_SKIPPED;
+	else if (is_queue_full())
+	{
+		outcome->kind = WB_OUTCOME_HELD;
+		outcome->retry_in_ms = QUEUE_RETRY_MS;
+		outcome->error = pstrdup("the server's queue of notifications is filling up, because a session that listens does not read it");
+	}
 }
 
 /* Notify, where that is a delivery's action and it is done. */

@@ -26,6 +26,9 @@ struct sockaddr;
 #define WB_LAUNCHER_TYPE	"wb_automations launcher"
 #define WB_WORKER_TYPE		"wb_automations worker"
 
+/* What a preview shows where the value of a secret would stand. */
+#define WB_SECRET_MASK		"****"
+
 /* How an attempt ended, as far as the next step depends on it. */
 typedef enum WbOutcomeKind
 {
@@ -114,6 +117,7 @@ typedef struct WbDelivery
 	WbRequest  *request;		/* NULL until prepared */
 	WbOutcome	outcome;
 	void	   *transfer;		/* http.c's own */
+	bool		is_preview;		/* shows secrets as asterisks, and opens none */
 	struct WbDelivery *digest;	/* whose message tells of this one too */
 	dlist_head	covered;		/* those whose digest this one is */
 	int			covered_count;
@@ -145,6 +149,9 @@ extern int	wb_http_in_flight(void);
 extern int	wb_http_wait_socket(void);
 extern long wb_http_wait_ms(void);
 extern const char *wb_http_parse_url(const char *url, WbUrl *parts);
+
+/* deliver/load.c */
+extern bool wb_delivery_action_type(const char *name, WbActionType *type);
 
 /* deliver/notify.c */
 extern void wb_notify_prepare(WbDelivery *delivery);

@@ -64,6 +64,20 @@ static const struct
 	{"GENERIC_WEBHOOK", WB_ACTION_GENERIC_WEBHOOK},
 };
 
+/* Find an action type by its name; false where there is none. */
+bool
+wb_delivery_action_type(const char *name, WbActionType *type)
+{
+	for (size_t i = 0; i < lengthof(action_types); i++)
+	{
+		if (strcmp(name, action_types[i].name) != 0)
+			continue;
+		*type = action_types[i].type;
+		return true;
+	}
+	return false;
+}
+
 static Datum
 read_column(SPITupleTable *rows, uint64 row, int column, bool *is_null)
 {
@@ -147,6 +161,11 @@ read_delivery(SPITupleTable *rows, uint64 row, WbDelivery *delivery)
 	delivery->event = read_json(rows, row, EVENT);
 	delivery->action_config = read_json(rows, row, ACTION);
 	delivery->integration = read_integration(rows, row);
+
+	/* somebody waits for the answer to a test, whatever it is */
+	if (delivery->integration != NULL &&
+		strcmp(read_text(rows, row, ORIGIN), "test") == 0)
+		delivery->integration->max_attempts = 1;
 }
 
 /* Why the cooldown forbids an execution, or NULL. */
@@ -185,17 +204,12 @@ static bool
 judge_action(SPITupleTable *rows, uint64 row, WbDelivery *delivery)
 {
 	char	   *name = read_text(rows, row, ACTION_TYPE);
-	size_t		i = 0;
 
-	while (i < lengthof(action_types) &&
-		   strcmp(name, action_types[i].name) != 0)
-		i++;
-	if (i == lengthof(action_types))
+	if (!wb_delivery_action_type(name, &delivery->action_type))
 	{
 		fail(delivery, psprintf("unknown action type \"%s\"", name));
 		return false;
 	}
-	delivery->action_type = action_types[i].type;
 	if (delivery->action_type == WB_ACTION_NO_OP)
 	{
 		delivery->outcome.kind = WB_OUTCOME_DONE;

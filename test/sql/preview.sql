@@ -1,5 +1,7 @@
 -- wb.preview: what would be sent, and nothing is.
-SET client_min_messages = warning;
+SET client_min_messages = error;
+\set SHOW_CONTEXT never
+SELECT wb.setup();
 SELECT wb.create_project('preview', 'p') > 0 AS made;
 SELECT wb.set_secret('preview', 'TOKEN', 'token-value'), wb.set_secret('preview', 'KEY', 'key-value'), wb.set_secret('preview', 'OLD_KEY', 'old-value');
 SELECT wb.create_webhook_integration('preview', 'plain', 'https://plain.example/in') > 0 AS made;
@@ -14,7 +16,7 @@ CREATE FUNCTION pg_temp.show(automation_id bigint, run_id bigint = NULL, artifac
 RETURNS TABLE (method text, host text, headers text, body text) LANGUAGE sql AS $$
 	SELECT method, host, regexp_replace(regexp_replace(headers, '[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}', '<uuid>'),
 			'timestamp: \d+', 'timestamp: <seconds>'),
-		replace(replace(body, automation_id::text || ', ', '<automation>, '), run_id::text || ', ', '<run>, ')
+		regexp_replace(body, 'wb.explain\(\d+, \d+', 'wb.explain(<automation>, <run>')
 	FROM wb.preview(automation_id, run_id, artifact_id) $$;
 
 -- Of a run: its newest point; secrets and signatures are asterisks.

@@ -92,7 +92,11 @@ claim(int limit, dlist_head *to_send, TimestampTz *next_look)
 			write_claim(to_send, now);
 		wb_digest_fold(to_send);
 		if (!dlist_is_empty(&settled))
+		{
+			/* nothing will be recorded that would make the worker look again */
 			wb_record_write(&settled);
+			*next_look = now;
+		}
 	}
 	wb_worker_commit();
 	wb_hand_free(&settled);

@@ -11,7 +11,7 @@ use Test::More;
 use WbAutomations::Node;
 
 my $node = WbAutomations::Node->new('notify');
-my $run = $node->new_run('ml/notify', q(bert "x" \ \${why}));
+my $run = $node->new_run('ml/notify', q(bert "x" \ ${why}));
 my $name = $node->sql('SELECT name FROM wb.runs');
 
 # Fire an automation with these arguments of wb.send_notify on a metric of its
@@ -70,7 +70,7 @@ is_deeply(notify(q('alarm', repeat('${run_name}', 900)), 'alarm'), [], 'nor what
 is(history('state'), 'FAILED', 'which fails as well');
 notify(q('${alias}'));
 is(history(q(concat_ws('|', state, error))), 'FAILED|"" is not the name of a channel', 'a channel that expands to nothing fails');
-notify(q('${run_id}' || repeat('x', 55) || '${run_id}'));
+notify(q('${run_id}' || repeat('x', 40) || '${run_path}'));
 is(history('state'), 'FAILED', 'so does one that grows too long');
 
 # Of a batch everybody is told in the order of executions.
@@ -85,6 +85,8 @@ $node->wait_until_settled;
 is(join(' ', $listener->query_safe('SELECT 1 WHERE false') =~ /with payload "(\d+)"/g), join(' ', 1 .. 300),
 	'of many, each is told once and in order');
 $listener->quit;
+is($node->sql(q(SELECT max(settled_at) - min(settled_at) < interval '30 s' FROM wb.executions WHERE automation_name = 'order')), 't',
+	'without a rest between batches');
 
 # A trial run tells nobody.
 $node->set('wb_automations.delivery', 'dry_run');

@@ -93,7 +93,7 @@ claim(int limit, dlist_head *to_send, TimestampTz *next_look)
 		wb_digest_fold(to_send);
 		if (!dlist_is_empty(&settled))
 		{
-			/* nothing will be recorded that would make the worker look again */
+			/* no record will come that would make the worker look again */
 			wb_record_write(&settled);
 			*next_look = now;
 		}

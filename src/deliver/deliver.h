@@ -49,7 +49,7 @@ typedef struct WbOutcome
 	TimestampTz started_at;
 	float8		milliseconds;
 	int64		retry_in_ms;	/* with RETRY and HELD */
-	int64		digest_id;		/* the execution whose message told of it too */
+	int64		digest_id;		/* the execution whose message told of it */
 } WbOutcome;
 
 /* What to send.  url and headers carry secrets, which stay in the worker. */
@@ -117,7 +117,7 @@ typedef struct WbDelivery
 	WbRequest  *request;		/* NULL until prepared */
 	WbOutcome	outcome;
 	void	   *transfer;		/* http.c's own */
-	bool		is_preview;		/* shows secrets as asterisks, and opens none */
+	bool		is_preview;		/* opens no secret, and masks each */
 	struct WbDelivery *digest;	/* whose message tells of this one too */
 	dlist_head	covered;		/* those whose digest this one is */
 	int			covered_count;

@@ -135,10 +135,10 @@ wb_digest_widen(ArrayType *picked, TimestampTz now, pg_uuid_t *installation,
 		wb_load_deliveries(more, to_send, settled);
 		dlist_foreach(other, to_send)
 		{
-			WbDelivery *delivery = dlist_container(WbDelivery, node, other.cur);
+			WbDelivery *same = dlist_container(WbDelivery, node, other.cur);
 
-			if (can_share(delivery, first))
-				delivery->digest = first;
+			if (can_share(same, first))
+				same->digest = first;
 		}
 	}
 }

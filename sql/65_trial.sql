@@ -60,12 +60,14 @@ COMMENT ON FUNCTION wb.queue_test(bigint, jsonb) IS
 
 CREATE FUNCTION wb.forget_test(execution_id bigint) RETURNS void
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
-	DELETE FROM wb.deliveries d WHERE d.execution_id = forget_test.execution_id;
-	DELETE FROM wb.delivery_attempts a WHERE a.execution_id = forget_test.execution_id;
+	DELETE FROM wb.deliveries d USING wb.executions e
+	WHERE d.execution_id = forget_test.execution_id AND e.id = d.execution_id AND e.origin = 'test';
+	DELETE FROM wb.delivery_attempts a USING wb.executions e
+	WHERE a.execution_id = forget_test.execution_id AND e.id = a.execution_id AND e.origin = 'test';
 	DELETE FROM wb.executions e WHERE e.id = forget_test.execution_id AND e.origin = 'test';
 $$;
 COMMENT ON FUNCTION wb.forget_test(bigint) IS
-'Deletes what a test left in the tables. Part of wb.test_integration.';
+'Deletes what a test left in the tables, and nothing of any other execution. Part of wb.test_integration.';
 
 -- An answer that asks for another attempt is an answer too.
 CREATE FUNCTION wb.test_waits(execution_id bigint) RETURNS boolean

@@ -125,9 +125,9 @@ wb_digest_widen(ArrayType *picked, TimestampTz now, pg_uuid_t *installation,
 		int			more_count;
 		dlist_iter	other;
 
-		/* the second of its kind has nothing to find that the first did not */
+		/* a suspect is sent alone, and a test is of no automation */
 		if (first->digest != NULL || !can_share(first, first) ||
-			first->automation_id == WB_NO_ID)
+			first->automation_id == WB_NO_ID || wb_pick_must_wait())
 			continue;
 		more = find_more(first, picked, now, installation, &more_count);
 		if (count_alike(to_send, first) + more_count <= DIGEST_AFTER)

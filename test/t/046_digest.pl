@@ -130,6 +130,16 @@ $node->wait_until_settled;
 is($node->sql(q(SELECT count(*) FROM (SELECT state FROM wb.executions ORDER BY id DESC LIMIT 30) t WHERE state = 'FINISHED')), '30',
 	'after a crash all of them are told of');
 
+# What the worker died of twice is sent alone, and others do not share its fate.
+messages();
+$node->set('wb_automations.delivery', 'off');
+fire('loss', 'NaN', 30);
+$node->sql('UPDATE wb.deliveries SET crashes = 2 WHERE execution_id = (SELECT min(execution_id) FROM wb.deliveries)');
+$node->set('wb_automations.delivery', 'on');
+$node->wait_until_settled;
+is(join(', ', sort map { $_->{text} } messages()), '*Automation NaN fired 29 times*, *loss of bert &lt;1&gt;*',
+	'a suspect is in no digest');
+
 # So many in one digest are one request: others have their room meanwhile.
 messages();
 $node->set('wb_automations.delivery', 'off');

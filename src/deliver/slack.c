@@ -226,7 +226,8 @@ make_pointer(const WbDelivery *delivery, const Notification *notification)
 	int64		step;
 
 	if (delivery->covered_count > 0 || notification->title_url != NULL ||
-		delivery->run_id == WB_NO_ID)
+		delivery->run_id == WB_NO_ID ||
+		strncmp(delivery->event_type, "RUN_", 4) != 0)
 		return NULL;
 	if (wb_json_get_integer(&delivery->event->root, "step", &step))
 		return psprintf("`SELECT * FROM wb.explain(" INT64_FORMAT ", "

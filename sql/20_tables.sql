@@ -187,6 +187,10 @@ BEGIN
 		CONSTRAINT integrations_name_check CHECK (kind = 'SLACK'
 			OR (length(name) <= 64 AND name ~ '^[-\w]+([ ]+[-\w]+)*$')),
 		CONSTRAINT integrations_max_attempts_check CHECK (max_attempts BETWEEN 1 AND 12));
+	ALTER TABLE wb.integrations ADD COLUMN IF NOT EXISTS signature_encoding text NOT NULL DEFAULT 'hex'
+		CONSTRAINT integrations_signature_encoding_check CHECK (signature_encoding IN ('hex', 'base64'));
+	ALTER TABLE wb.integrations ADD COLUMN IF NOT EXISTS previous_secret text
+		CONSTRAINT integrations_previous_secret_check CHECK (previous_secret IS NULL OR signing_secret IS NOT NULL);
 
 	-- event_source and event_key are filled by the check trigger: they are what
 	-- a writer looks rules up by, on plain columns.

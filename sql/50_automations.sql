@@ -435,6 +435,15 @@ COMMENT ON FUNCTION wb.send_webhook(bigint, jsonb) IS
 'Posts to a webhook. Arguments: wb.webhook_integration(); the body, a JSON object whose strings may hold variables like '
 '${run_name}; absent: {}. What is wrong with them is said by wb.create_automation. W&B: SendWebhook.';
 
+CREATE FUNCTION wb.send_notify(channel text, payload text = NULL) RETURNS jsonb
+LANGUAGE sql IMMUTABLE
+RETURN jsonb_build_object('action_type', 'NOTIFY', 'action_config', jsonb_build_object('notifyActionInput',
+	jsonb_build_object('channel', channel) ||
+	CASE WHEN payload IS NULL THEN '{}' ELSE jsonb_build_object('payload', payload) END));
+COMMENT ON FUNCTION wb.send_notify(text, text) IS
+'Action: the worker issues NOTIFY, for programs that LISTEN, such as a trainer that stops itself. channel: 1 to 63 bytes; payload: less than '
+'8000 bytes, NULL for a JSON object with execution_id, automation_name, event_type, run_id, run_name and why; both may hold variables. Not in W&B.';
+
 CREATE FUNCTION wb.do_nothing() RETURNS jsonb
 LANGUAGE sql IMMUTABLE
 RETURN '{"action_type": "NO_OP", "action_config": {"noOpActionInput": {"noOp": true}}}'::jsonb;

@@ -94,6 +94,7 @@ BEGIN
 			WHEN 'NOTIFICATION' THEN concat('notification to ', coalesce('Slack ' || nullif(i.name, ''), 'Slack'),
 				': ' || nullif(a.action_config #>> '{notificationActionInput,title}', ''))
 			WHEN 'GENERIC_WEBHOOK' THEN concat_ws(' ', 'webhook', i.name)
+			WHEN 'NOTIFY' THEN concat('notify ', a.action_config #>> '{notifyActionInput,channel}')
 			ELSE lower(replace(a.action_type, '_', ' ')) END AS action,
 		a.cooldown, a.once_per,
 		(SELECT e.triggered_at FROM wb.executions e WHERE e.automation_id = a.id AND e.state <> 'SKIPPED'

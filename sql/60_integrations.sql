@@ -82,9 +82,9 @@ BEGIN
 	IF NEW.url IS NOT NULL AND (TG_OP = 'INSERT' OR NEW.url IS DISTINCT FROM OLD.url) THEN
 		PERFORM wb.check_url(NEW.url);
 	END IF;
-	FOREACH needed IN ARRAY array_remove(ARRAY[NEW.url_secret, NEW.access_token, NEW.signing_secret], NULL) LOOP
+	FOREACH needed IN ARRAY array_remove(ARRAY[NEW.url_secret, NEW.access_token, NEW.signing_secret, NEW.previous_secret], NULL) LOOP
 		CONTINUE WHEN TG_OP = 'UPDATE'
-			AND needed IN (OLD.url_secret, OLD.access_token, OLD.signing_secret);
+			AND needed IN (OLD.url_secret, OLD.access_token, OLD.signing_secret, OLD.previous_secret);
 		IF NOT EXISTS (SELECT FROM wb.secrets s WHERE s.entity_id = NEW.entity_id AND s.name = needed) THEN
 			RAISE WARNING 'secret "%" of integration "%" does not exist yet', needed, NEW.name
 				USING HINT = 'Set it with "SELECT wb.set_secret(entity, name, value);". Until then deliveries fail.';
@@ -144,7 +144,7 @@ END $$;
 COMMENT ON FUNCTION wb.create_slack_integration(text, text, text, text, text) IS
 'Makes a Slack integration of an entity and returns its id. url: the address of an incoming webhook, which is stored as a secret of the entity; or url_secret: the name of the secret that holds it. channel_name: what tells the entity''s Slack integrations apart, and team_name, the workspace, are for people. Raises undefined_object for an unknown entity, invalid_parameter_value for an URL that is not allowed, and unique_violation where the channel has one already.';
 
-CREATE FUNCTION wb.create_webhook_integration(entity text, name text, url text, access_token text DEFAULT NULL, secret text DEFAULT NULL, max_attempts integer DEFAULT 12) RETURNS bigint
+CREATE FUNCTION wb.create_webhook_integration(entity text, name text, url text, access_token text DEFAULT NULL, secret text DEFAULT NULL, max_attempts integer DEFAULT 12, signature_encoding text DEFAULT 'hex') RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
@@ -169,12 +169,18 @@ BEGIN
 			coalesce(create_webhook_integration.max_attempts::text, 'null')
 			USING ERRCODE = 'invalid_parameter_value';
 	END IF;
+	IF create_webhook_integration.signature_encoding IS NULL
+		OR create_webhook_integration.signature_encoding NOT IN ('hex', 'base64') THEN
+		RAISE EXCEPTION 'signature_encoding must be hex or base64, not %',
+			coalesce('"' || create_webhook_integration.signature_encoding || '"', 'null')
+			USING ERRCODE = 'invalid_parameter_value';
+	END IF;
 
 	BEGIN
-		INSERT INTO wb.integrations (entity_id, kind, name, url, access_token, signing_secret, max_attempts)
+		INSERT INTO wb.integrations (entity_id, kind, name, url, access_token, signing_secret, max_attempts, signature_encoding)
 		VALUES (owner_id, 'WEBHOOK', create_webhook_integration.name, create_webhook_integration.url,
 			create_webhook_integration.access_token, create_webhook_integration.secret,
-			create_webhook_integration.max_attempts)
+			create_webhook_integration.max_attempts, create_webhook_integration.signature_encoding)
 		RETURNING id INTO new_id;
 	EXCEPTION WHEN unique_violation THEN
 		RAISE EXCEPTION 'entity "%" already has a webhook integration "%"',
@@ -185,8 +191,8 @@ BEGIN
 	RETURN new_id;
 END $$;
 
-COMMENT ON FUNCTION wb.create_webhook_integration(text, text, text, text, text, integer) IS
-'Makes a webhook integration of an entity and returns its id. name: unique among the entity''s webhooks. url: https, or http with wb_automations.allow_http. access_token, secret: names of secrets of the entity; the first is sent as a bearer token, the second signs the body. max_attempts: 1 to 12 attempts before a delivery fails, over about three days with 12. Raises undefined_object for an unknown entity, invalid_parameter_value for an URL that is not allowed, and unique_violation for a name that is taken.';
+COMMENT ON FUNCTION wb.create_webhook_integration(text, text, text, text, text, integer, text) IS
+'Makes a webhook integration of an entity and returns its id. name: unique among the entity''s webhooks. url: https, or http with wb_automations.allow_http. access_token, secret: names of secrets of the entity; the first is sent as a bearer token, the second signs the body. max_attempts: 1 to 12 attempts before a delivery fails, over about three days with 12. signature_encoding: of X-Wandb-Signature, hex as W&B writes it now, or base64 as it once did. Raises undefined_object for an unknown entity, invalid_parameter_value for an URL that is not allowed, and unique_violation for a name that is taken.';
 
 CREATE FUNCTION wb.slack_integration(entity text, channel_name text DEFAULT NULL) RETURNS bigint
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$

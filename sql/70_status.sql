@@ -52,7 +52,7 @@ BEGIN
 			WHEN queue.oldest < clock_timestamp() - interval '1 minute' THEN 'The oldest is late: see the items above, or the server log.' END;
 
 	SELECT count(*) INTO missing FROM wb.automations t
-	WHERE t.enabled AND t.action_type <> 'NO_OP' AND NOT EXISTS (SELECT FROM wb.integrations i WHERE i.id = coalesce(
+	WHERE t.enabled AND t.action_type IN ('NOTIFICATION', 'GENERIC_WEBHOOK') AND NOT EXISTS (SELECT FROM wb.integrations i WHERE i.id = coalesce(
 		t.action_config #>> '{notificationActionInput,integrationID}',
 		t.action_config #>> '{genericWebhookActionInput,integrationID}')::bigint);
 	RETURN QUERY SELECT 'integrations', missing = 0,

@@ -64,6 +64,7 @@ typedef enum WbScopeType
 typedef enum WbActionType
 {
 	WB_ACTION_NO_OP,
+	WB_ACTION_NOTIFY,
 	WB_ACTION_NOTIFICATION,
 	WB_ACTION_GENERIC_WEBHOOK
 } WbActionType;

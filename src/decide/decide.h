@@ -178,8 +178,9 @@ typedef struct WbMark
 	uint64		older;			/* no open one before it is newer than this */
 } WbMark;
 
-/* decide/automation_check.c */
+/* decide/action_check.c */
 extern bool wb_action_type_is_known(const char *name);
+extern void wb_action_check(const char *type, Jsonb *config, int64 entity_id);
 
 /* decide/baseline.c */
 extern void wb_baseline_read(WbCandidate *candidate, const WbEvent *event,

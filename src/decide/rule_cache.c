@@ -181,6 +181,8 @@ action_type_of(const char *name)
 		return WB_ACTION_NOTIFICATION;
 	if (strcmp(name, "GENERIC_WEBHOOK") == 0)
 		return WB_ACTION_GENERIC_WEBHOOK;
+	if (strcmp(name, "NOTIFY") == 0)
+		return WB_ACTION_NOTIFY;
 	return WB_ACTION_NO_OP;
 }
 

@@ -84,14 +84,18 @@ claim(int limit, dlist_head *to_send, TimestampTz *next_look)
 		*next_look = TimestampTzPlusMilliseconds(now, HOLD_MS);
 	else
 	{
-		wb_load_deliveries(wb_pick_due(limit, now, &installation, next_look),
-						   to_send, &settled);
+		ArrayType  *picked = wb_pick_due(limit, now, &installation, next_look);
+
+		wb_load_deliveries(picked, to_send, &settled);
+		wb_digest_widen(picked, now, &installation, to_send, &settled);
 		if (!dlist_is_empty(to_send))
 			write_claim(to_send, now);
+		wb_digest_fold(to_send);
 		if (!dlist_is_empty(&settled))
 		{
+			/* no record will come that would make the worker look again */
 			wb_record_write(&settled);
-			*next_look = now;	/* no answer will make us look for more */
+			*next_look = now;
 		}
 	}
 	wb_worker_commit();

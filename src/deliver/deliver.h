@@ -26,6 +26,9 @@ struct sockaddr;
 #define WB_LAUNCHER_TYPE	"wb_automations launcher"
 #define WB_WORKER_TYPE		"wb_automations worker"
 
+/* What a preview shows where the value of a secret would stand. */
+#define WB_SECRET_MASK		"****"
+
 /* How an attempt ended, as far as the next step depends on it. */
 typedef enum WbOutcomeKind
 {
@@ -46,6 +49,7 @@ typedef struct WbOutcome
 	TimestampTz started_at;
 	float8		milliseconds;
 	int64		retry_in_ms;	/* with RETRY and HELD */
+	int64		digest_id;		/* the execution whose message told of it */
 } WbOutcome;
 
 /* What to send.  url and headers carry secrets, which stay in the worker. */
@@ -58,6 +62,7 @@ typedef struct WbRequest
 	List	   *secrets;		/* of char *, masked in what comes back */
 	bool		is_slack;		/* success means the body "ok" */
 	Jsonb	   *recorded_action;	/* as rendered, without secrets */
+	char	   *channel;		/* of a NOTIFY, whose payload is the body */
 } WbRequest;
 
 /* The parts of a URL that a policy is about, normalised by the URL parser. */
@@ -80,6 +85,8 @@ typedef struct WbIntegration
 	char	   *url_secret;		/* names of secrets of the same entity */
 	char	   *access_token;
 	char	   *signing_secret;
+	char	   *previous_secret;	/* signs as well, while keys are changed */
+	bool		is_base64;		/* how X-Wandb-Signature is written */
 	int			max_attempts;
 	int64		entity_id;
 } WbIntegration;
@@ -95,6 +102,8 @@ typedef struct WbDelivery
 	int64		execution_id;
 	int64		integration_id; /* WB_NO_ID where none is needed */
 	int64		claim_id;
+	int64		automation_id;
+	int64		run_id;			/* WB_NO_ID for none */
 	int			attempt;		/* this one, counted from 1 */
 	char	   *webhook_id;		/* the same at every attempt */
 	char	   *automation_name;
@@ -108,6 +117,10 @@ typedef struct WbDelivery
 	WbRequest  *request;		/* NULL until prepared */
 	WbOutcome	outcome;
 	void	   *transfer;		/* http.c's own */
+	bool		is_preview;		/* opens no secret, and masks each */
+	struct WbDelivery *digest;	/* whose message tells of this one too */
+	dlist_head	covered;		/* those whose digest this one is */
+	int			covered_count;
 } WbDelivery;
 
 /* deliver/address.c */
@@ -118,6 +131,10 @@ extern const char *wb_address_refusal_text(const char *address);
 
 /* deliver/batch.c */
 extern void wb_batch_register_hooks(void);
+
+/* deliver/digest.c */
+extern void wb_digest_settle(WbDelivery *delivery, dlist_head *settled);
+extern int	wb_digest_covered_count(void);
 
 /* deliver/fire.c */
 extern TimestampTz wb_deliver_fire(const WbVerdict *verdict);
@@ -140,6 +157,13 @@ extern const char *wb_http_parse_url(const char *url, WbUrl *parts);
 extern long wb_recheck_wait_ms(void);
 extern void wb_recheck_hurry(void);
 extern void wb_recheck_look(void);
+
+/* deliver/load.c */
+extern bool wb_delivery_action_type(const char *name, WbActionType *type);
+
+/* deliver/notify.c */
+extern void wb_notify_prepare(WbDelivery *delivery);
+extern void wb_notify_issue(const WbDelivery *delivery);
 
 /* deliver/request.c, slack.c, webhook.c */
 extern bool wb_request_prepare(WbDelivery *delivery);

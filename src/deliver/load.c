@@ -26,7 +26,7 @@ enum
 	AUTOMATION_ID, AUTOMATION_NAME, EVENT_TYPE, WHY, TRIGGERED_AT, EVENT,
 	ACTION_TYPE, ACTION, RUN_ID, COOLDOWN, COOLDOWN_KEY,
 	KIND, NAME, TEAM_NAME, URL, URL_SECRET, ACCESS_TOKEN, SIGNING_SECRET,
-	MAX_ATTEMPTS, ENTITY_ID
+	MAX_ATTEMPTS, ENTITY_ID, PREVIOUS_SECRET, SIGNATURE_ENCODING
 };
 
 /* OFFSET 0 keeps these from becoming joins, which could go the other way. */
@@ -37,7 +37,8 @@ static WbPlan read_executions = {
 	" e.triggered_at, e.event, e.action_type, e.action, e.run_id,"
 	" nullif(e.cooldown, '0'), e.cooldown_key, i.kind, i.name, i.team_name,"
 	" i.url, i.url_secret, i.access_token, i.signing_secret, i.max_attempts,"
-	" i.entity_id FROM unnest($1) AS due(id)"
+	" i.entity_id, i.previous_secret, i.signature_encoding"
+	" FROM unnest($1) AS due(id)"
 	" CROSS JOIN LATERAL (SELECT * FROM wb.deliveries"
 	" WHERE execution_id = due.id OFFSET 0) d"
 	" LEFT JOIN LATERAL (SELECT * FROM wb.executions"
@@ -58,9 +59,24 @@ static const struct
 
 {
 	{"NO_OP", WB_ACTION_NO_OP},
+	{"NOTIFY", WB_ACTION_NOTIFY},
 	{"NOTIFICATION", WB_ACTION_NOTIFICATION},
 	{"GENERIC_WEBHOOK", WB_ACTION_GENERIC_WEBHOOK},
 };
+
+/* Find an action type by its name; false where there is none. */
+bool
+wb_delivery_action_type(const char *name, WbActionType *type)
+{
+	for (size_t i = 0; i < lengthof(action_types); i++)
+	{
+		if (strcmp(name, action_types[i].name) != 0)
+			continue;
+		*type = action_types[i].type;
+		return true;
+	}
+	return false;
+}
 
 static Datum
 read_column(SPITupleTable *rows, uint64 row, int column, bool *is_null)
@@ -114,6 +130,9 @@ read_integration(SPITupleTable *rows, uint64 row)
 	integration->url_secret = read_text(rows, row, URL_SECRET);
 	integration->access_token = read_text(rows, row, ACCESS_TOKEN);
 	integration->signing_secret = read_text(rows, row, SIGNING_SECRET);
+	integration->previous_secret = read_text(rows, row, PREVIOUS_SECRET);
+	integration->is_base64 = strcmp(read_text(rows, row, SIGNATURE_ENCODING),
+									"base64") == 0;
 	integration->max_attempts = DatumGetInt32(read_column(rows, row,
 														  MAX_ATTEMPTS,
 														  &is_null));
@@ -131,6 +150,8 @@ read_delivery(SPITupleTable *rows, uint64 row, WbDelivery *delivery)
 	delivery->webhook_id = read_text(rows, row, WEBHOOK_ID);
 	delivery->attempt = 1 + DatumGetInt16(read_column(rows, row, ATTEMPTS,
 													  &is_null));
+	delivery->automation_id = read_id(rows, row, AUTOMATION_ID);
+	delivery->run_id = read_id(rows, row, RUN_ID);
 	delivery->automation_name = read_text(rows, row, AUTOMATION_NAME);
 	delivery->event_type = read_text(rows, row, EVENT_TYPE);
 	delivery->why = read_text(rows, row, WHY);
@@ -140,6 +161,11 @@ read_delivery(SPITupleTable *rows, uint64 row, WbDelivery *delivery)
 	delivery->event = read_json(rows, row, EVENT);
 	delivery->action_config = read_json(rows, row, ACTION);
 	delivery->integration = read_integration(rows, row);
+
+	/* somebody waits for the answer to a test, whatever it is */
+	if (delivery->integration != NULL &&
+		strcmp(read_text(rows, row, ORIGIN), "test") == 0)
+		delivery->integration->max_attempts = 1;
 }
 
 /* Why the cooldown forbids an execution, or NULL. */
@@ -155,8 +181,8 @@ lose_to_rival(SPITupleTable *rows, uint64 row, const WbDelivery *delivery)
 	if (is_null || delivery->attempt > 1 ||
 		strcmp(read_text(rows, row, ORIGIN), "event") != 0)
 		return NULL;
-	contender.automation_id = read_id(rows, row, AUTOMATION_ID);
-	contender.run_id = read_id(rows, row, RUN_ID);
+	contender.automation_id = delivery->automation_id;
+	contender.run_id = delivery->run_id;
 	contender.cooldown = DatumGetIntervalP(cooldown);
 	contender.cooldown_key = read_text(rows, row, COOLDOWN_KEY);
 	return wb_contend_lose(&contender);
@@ -178,20 +204,20 @@ static bool
 judge_action(SPITupleTable *rows, uint64 row, WbDelivery *delivery)
 {
 	char	   *name = read_text(rows, row, ACTION_TYPE);
-	size_t		i = 0;
 
-	while (i < lengthof(action_types) &&
-		   strcmp(name, action_types[i].name) != 0)
-		i++;
-	if (i == lengthof(action_types))
+	if (!wb_delivery_action_type(name, &delivery->action_type))
 	{
 		fail(delivery, psprintf("unknown action type \"%s\"", name));
 		return false;
 	}
-	delivery->action_type = action_types[i].type;
 	if (delivery->action_type == WB_ACTION_NO_OP)
 	{
 		delivery->outcome.kind = WB_OUTCOME_DONE;
+		return false;
+	}
+	if (delivery->action_type == WB_ACTION_NOTIFY)
+	{
+		wb_notify_prepare(delivery);
 		return false;
 	}
 	if (delivery->integration == NULL)

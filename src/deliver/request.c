@@ -45,16 +45,18 @@ wb_request_fail(WbOutcome *outcome, const char *format,...)
 /*
  * Open a secret of the integration's team, and remember it, so that it is
  * masked in whatever comes back.  Returns NULL on failure, with the outcome
- * filled.
+ * filled.  A preview opens none, and has the same mask in its place.
  */
 char *
 wb_request_open_secret(const WbDelivery *delivery, const char *name,
 					   WbOutcome *outcome)
 {
 	WbRequest  *request = delivery->request;
-	char	   *value = wb_secret_open(delivery->integration->entity_id, name,
-									   outcome);
+	char	   *value;
 
+	if (delivery->is_preview)
+		return pstrdup(WB_SECRET_MASK);
+	value = wb_secret_open(delivery->integration->entity_id, name, outcome);
 	if (value != NULL)
 		request->secrets = lappend(request->secrets, pstrdup(value));
 	return value;
@@ -93,6 +95,10 @@ prepare_request(WbDelivery *delivery)
 	if (is_notification ? !wb_slack_prepare(delivery) :
 		!wb_webhook_prepare(delivery))
 		return false;
+
+	/* the address of an incoming webhook is a secret */
+	if (delivery->is_preview && is_notification)
+		return true;
 	return check_url(delivery->request, outcome);
 }
 

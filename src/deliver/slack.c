@@ -4,8 +4,8 @@
  *		The request of a Slack notification.
  *
  * The title is the message's own text, which is also what a phone shows; the
- * rest stands below it beside a bar in the colour of the severity.  Whatever
- * a run or a user wrote is escaped, so that no name can call the channel.
+ * rest stands below it beside a bar in the colour of the severity.  A digest
+ * (see digest.c) says in the same place what happened how often.
  *
  * The address of an incoming webhook is its own password: it is a secret.
  *
@@ -16,15 +16,16 @@
  */
 #include "postgres.h"
 
-#include "deliver/deliver.h"
+#include "deliver/slack.h"
 #include "mb/pg_wchar.h"
 #include "support/json.h"
 #include "support/setting.h"
-#include "utils/json.h"
 
-/* Slack takes 3000 characters a block; the markup around a text needs some. */
-#define TEXT_MAX_BYTES		2900
 #define TITLE_MAX_BYTES		300
+
+/* How many of the newest a digest tells of, and how much of each. */
+#define DIGEST_LINES		10
+#define LINE_MAX_BYTES		250
 
 static const struct
 {
@@ -41,38 +42,12 @@ static const struct
 /* What the user wrote, expanded. */
 typedef struct Notification
 {
-	const char *title;
-	const char *message;
+	char	   *title;
+	char	   *message;
 	const char *severity;
 	const char *color;
 	const char *title_url;		/* NULL: no link */
 } Notification;
-
-/* Append text that Slack reads as text only, cut where it grows too long. */
-static void
-append_escaped(StringInfo out, const char *text, int max_bytes)
-{
-	int			start = out->len;
-	int			length;
-
-	for (; *text != '\0'; text += length)
-	{
-		length = pg_mblen(text);
-		if (out->len - start + Max(length, 5) > max_bytes)
-		{
-			appendStringInfoString(out, "...");
-			return;
-		}
-		if (*text == '&')
-			appendStringInfoString(out, "&amp;");
-		else if (*text == '<')
-			appendStringInfoString(out, "&lt;");
-		else if (*text == '>')
-			appendStringInfoString(out, "&gt;");
-		else
-			appendBinaryStringInfo(out, text, length);
-	}
-}
 
 /* The link, with every byte encoded that would end it or break the markup. */
 static char *
@@ -121,6 +96,57 @@ expand_input(WbDelivery *delivery, const char *key)
 							  &delivery->outcome);
 }
 
+/* A title is one line, or its markup would not hold. */
+static char *
+flatten(char *title)
+{
+	for (char *at = title; *at != '\0'; at++)
+	{
+		if ((unsigned char) *at < ' ')
+			*at = ' ';
+	}
+	return title;
+}
+
+/* One line of a digest. */
+static void
+append_line(StringInfo out, const WbDelivery *delivery)
+{
+	char	   *run = wb_json_get_text(&delivery->event->root, "runName");
+	char	   *line = run == NULL ? delivery->why :
+	psprintf("%s: %s", run, delivery->why);
+	int			length = pg_mbcliplen(line, strlen(line), LINE_MAX_BYTES);
+
+	appendStringInfo(out, "%s- %.*s", out->len > 0 ? "\n" : "", length, line);
+}
+
+/* What is said in place of the user's own title and message. */
+static void
+summarize(WbDelivery *delivery, Notification *notification)
+{
+	int			count = delivery->covered_count + 1;
+	int			shown = 0;
+	StringInfoData message;
+	dlist_iter	iter;
+
+	initStringInfo(&message);
+	dlist_reverse_foreach(iter, &delivery->covered)
+	{
+		if (shown++ == DIGEST_LINES)
+			break;
+		append_line(&message, dlist_container(WbDelivery, node, iter.cur));
+	}
+	if (shown < DIGEST_LINES)
+		append_line(&message, delivery);
+	else if (count > DIGEST_LINES)
+		appendStringInfo(&message,
+						 "\nand %d more; all are in wb.automation_history",
+						 count - DIGEST_LINES);
+	notification->title = psprintf("Automation %s fired %d times",
+								   delivery->automation_name, count);
+	notification->message = message.data;
+}
+
 /* Read the action; false on failure, with the outcome filled. */
 static bool
 read_notification(WbDelivery *delivery, Notification *notification)
@@ -146,7 +172,12 @@ read_notification(WbDelivery *delivery, Notification *notification)
 			notification->color = severities[i].color;
 		}
 	}
-	notification->title_url = make_title_url(delivery);
+	notification->title_url = NULL;
+	if (delivery->covered_count > 0)
+		summarize(delivery, notification);
+	else
+		notification->title_url = make_title_url(delivery);
+	notification->title = flatten(notification->title);
 	return true;
 }
 
@@ -173,73 +204,57 @@ record_action(WbDelivery *delivery, const Notification *notification)
 	delivery->request->recorded_action = wb_json_end(&action);
 }
 
-/* Append a section with a text as it is. */
-static void
-append_section(StringInfo blocks, const char *text)
+/* The text of the message: the title, with its link. */
+static char *
+make_text(const Notification *notification)
 {
-	StringInfoData escaped;
+	StringInfoData text;
 
-	initStringInfo(&escaped);
-	append_escaped(&escaped, text, TEXT_MAX_BYTES);
-	if (blocks->len > 1)
-		appendStringInfoString(blocks, ", ");
-	appendStringInfoString(blocks,
-						   "{\"type\": \"section\", \"text\": {\"type\": \"mrkdwn\", \"text\": ");
-	escape_json(blocks, escaped.data);
-	appendStringInfoString(blocks, "}}");
+	initStringInfo(&text);
+	appendStringInfoChar(&text, '*');
+	if (notification->title_url != NULL)
+		appendStringInfo(&text, "<%s|", notification->title_url);
+	wb_slack_append_escaped(&text, notification->title, TITLE_MAX_BYTES);
+	appendStringInfoString(&text, notification->title_url ? ">*" : "*");
+	return text.data;
 }
 
-/* Append the small line that says what the message is about. */
-static void
-append_context(StringInfo blocks, const WbDelivery *delivery)
+/* How to learn more about a run where no link leads to it; NULL: no way. */
+static char *
+make_pointer(const WbDelivery *delivery, const Notification *notification)
 {
-	JsonbContainer *event = &delivery->event->root;
-	char	   *entity = wb_json_get_text(event, "entityName");
-	char	   *project = wb_json_get_text(event, "projectName");
-	char	   *run = wb_json_get_text(event, "runName");
-	char	   *version = wb_json_get_text(event, "artifactVersionString");
-	StringInfoData line;
+	int64		step;
 
-	initStringInfo(&line);
-	append_escaped(&line, delivery->automation_name, TITLE_MAX_BYTES);
-	if (entity != NULL && project != NULL)
-	{
-		appendStringInfoString(&line, " | ");
-		append_escaped(&line, psprintf("%s/%s", entity, project),
-					   TITLE_MAX_BYTES);
-	}
-	if (run != NULL || version != NULL)
-	{
-		appendStringInfoString(&line, " | ");
-		append_escaped(&line, run != NULL ? run : version, TITLE_MAX_BYTES);
-	}
-	appendStringInfoString(blocks,
-						   ", {\"type\": \"context\", \"elements\": [{\"type\": \"mrkdwn\", \"text\": ");
-	escape_json(blocks, line.data);
-	appendStringInfoString(blocks, "}]}");
+	if (delivery->covered_count > 0 || notification->title_url != NULL ||
+		delivery->run_id == WB_NO_ID ||
+		strncmp(delivery->event_type, "RUN_", 4) != 0)
+		return NULL;
+	if (wb_json_get_integer(&delivery->event->root, "step", &step))
+		return psprintf("`SELECT * FROM wb.explain(" INT64_FORMAT ", "
+						INT64_FORMAT ", " INT64_FORMAT ");`",
+						delivery->automation_id, delivery->run_id, step);
+	return psprintf("`SELECT * FROM wb.explain(" INT64_FORMAT ", "
+					INT64_FORMAT ");`",
+					delivery->automation_id, delivery->run_id);
 }
 
 static char *
-make_body(const WbDelivery *delivery, const Notification *notification)
+make_body(WbDelivery *delivery, const Notification *notification)
 {
-	StringInfoData title;
 	StringInfoData blocks;
 	StringInfoData attachment;
 	StringInfoData body;
 
-	initStringInfo(&title);
-	appendStringInfoChar(&title, '*');
-	if (notification->title_url != NULL)
-		appendStringInfo(&title, "<%s|", notification->title_url);
-	append_escaped(&title, notification->title, TITLE_MAX_BYTES);
-	appendStringInfoString(&title, notification->title_url ? ">*" : "*");
-
 	initStringInfo(&blocks);
 	appendStringInfoChar(&blocks, '[');
-	if (notification->message[0] != '\0')
-		append_section(&blocks, notification->message);
-	append_section(&blocks, delivery->why);
-	append_context(&blocks, delivery);
+	wb_slack_add_section(&blocks, notification->message);
+	if (delivery->covered_count == 0)
+	{
+		wb_slack_add_section(&blocks, delivery->why);
+		wb_slack_add_details(&blocks, delivery);
+	}
+	wb_slack_add_context(&blocks, delivery,
+						 make_pointer(delivery, notification));
 	appendStringInfoChar(&blocks, ']');
 
 	wb_json_begin(&attachment);
@@ -248,7 +263,7 @@ make_body(const WbDelivery *delivery, const Notification *notification)
 	wb_json_end(&attachment);
 
 	wb_json_begin(&body);
-	wb_json_add_text(&body, "text", title.data);
+	wb_json_add_text(&body, "text", make_text(notification));
 	wb_json_add_raw(&body, "attachments", psprintf("[%s]", attachment.data));
 	wb_json_end(&body);
 	return body.data;

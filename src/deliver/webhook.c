@@ -92,18 +92,23 @@ compute_signature(const char *key, int key_bytes, const char *text,
 		length == SIGNATURE_BYTES;
 }
 
-/* W&B's header: lower-case hexadecimal digits, over the body. */
+/* W&B's header, over the body: hexadecimal digits, once it was base64. */
 static bool
-add_wandb_signature(WbRequest *request, const char *secret)
+add_wandb_signature(WbRequest *request, const char *secret, bool is_base64)
 {
 	uint8		signature[SIGNATURE_BYTES];
-	char		digits[2 * SIGNATURE_BYTES + 1];
+	char		text[2 * SIGNATURE_BYTES + 1];
 
 	if (!compute_signature(secret, strlen(secret), request->body, signature))
 		return false;
-	for (int i = 0; i < SIGNATURE_BYTES; i++)
-		snprintf(digits + 2 * i, 3, "%02x", signature[i]);
-	add_header(request, psprintf("X-Wandb-Signature: %s", digits));
+	if (is_base64)
+		EVP_EncodeBlock((unsigned char *) text, signature, SIGNATURE_BYTES);
+	else
+	{
+		for (int i = 0; i < SIGNATURE_BYTES; i++)
+			snprintf(text + 2 * i, 3, "%02x", signature[i]);
+	}
+	add_header(request, psprintf("X-Wandb-Signature: %s", text));
 	return true;
 }
 
@@ -137,14 +142,12 @@ standard_key(const char *secret, int *key_bytes)
 	return key;
 }
 
+/* Append a signature in the form of the Standard Webhooks. */
 static bool
-add_standard_signature(WbRequest *request, const char *secret,
-					   const char *webhook_id, const char *timestamp)
+append_signature(StringInfo out, const char *secret, const char *signed_text)
 {
 	uint8		signature[SIGNATURE_BYTES];
 	char		encoded[4 * ((SIGNATURE_BYTES + 2) / 3) + 1];
-	char	   *signed_text = psprintf("%s.%s.%s", webhook_id, timestamp,
-									   request->body);
 	int			key_bytes;
 	char	   *key = standard_key(secret, &key_bytes);
 	bool		is_signed = compute_signature(key, key_bytes, signed_text,
@@ -152,31 +155,52 @@ add_standard_signature(WbRequest *request, const char *secret,
 
 	explicit_bzero(key, key_bytes);
 	pfree(key);
-	pfree(signed_text);
-	if (!is_signed)
-		return false;
 	EVP_EncodeBlock((unsigned char *) encoded, signature, SIGNATURE_BYTES);
-	add_header(request, psprintf("webhook-signature: v1,%s", encoded));
-	return true;
+	appendStringInfo(out, " v1,%s", encoded);
+	return is_signed;
 }
 
+/* Sign with one secret, or with two while the receiver changes its own. */
 static bool
 add_signatures(WbDelivery *delivery, const char *timestamp)
 {
-	const char *name = delivery->integration->signing_secret;
+	const WbIntegration *integration = delivery->integration;
+	const char *names[] = {integration->signing_secret,
+	integration->previous_secret};
 	WbRequest  *request = delivery->request;
-	char	   *secret;
-	bool		is_signed;
+	char	   *signed_text = psprintf("%s.%s.%s", delivery->webhook_id,
+									   timestamp, request->body);
+	bool		is_signed = true;
+	StringInfoData standard;
 
-	if (name == NULL)
+	if (delivery->is_preview && names[0] != NULL)
+	{
+		add_header(request, "X-Wandb-Signature: " WB_SECRET_MASK);
+		add_header(request, names[1] == NULL ?
+				   "webhook-signature: v1," WB_SECRET_MASK :
+				   "webhook-signature: v1," WB_SECRET_MASK
+				   " v1," WB_SECRET_MASK);
 		return true;
-	secret = wb_request_open_secret(delivery, name, &delivery->outcome);
-	if (secret == NULL)
-		return false;
-	is_signed = add_wandb_signature(request, secret) &&
-		add_standard_signature(request, secret, delivery->webhook_id,
-							   timestamp);
-	explicit_bzero(secret, strlen(secret));
+	}
+	initStringInfo(&standard);
+	appendStringInfoString(&standard, "webhook-signature:");
+	for (size_t i = 0; i < lengthof(names) && names[i] != NULL; i++)
+	{
+		char	   *secret = wb_request_open_secret(delivery, names[i],
+													&delivery->outcome);
+
+		if (secret == NULL)
+			return false;
+		if (i == 0)
+			is_signed = add_wandb_signature(request, secret,
+											integration->is_base64);
+		is_signed = is_signed && append_signature(&standard, secret,
+												  signed_text);
+		explicit_bzero(secret, strlen(secret));
+	}
+	if (names[0] != NULL)
+		add_header(request, standard.data);
+	pfree(signed_text);
 	return is_signed ? true :
 		wb_request_fail(&delivery->outcome, "could not sign the request");
 }

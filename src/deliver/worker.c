@@ -66,7 +66,10 @@ add_ended(dlist_head *fresh)
 {
 	while (!dlist_is_empty(fresh))
 	{
-		dlist_push_tail(&ended, dlist_pop_head_node(fresh));
+		dlist_node *node = dlist_pop_head_node(fresh);
+
+		wb_digest_settle(dlist_container(WbDelivery, node, node), fresh);
+		dlist_push_tail(&ended, node);
 		if (ended_count++ == 0)
 			ended_since_ms = wb_clock_monotonic_ms();
 	}
@@ -122,11 +125,13 @@ obey_signals(void)
 	}
 }
 
-/* How many more deliveries may be in hand. */
+/* How many more requests may be in hand. */
 static int
 free_capacity(void)
 {
-	return Max(wb_setting_max_in_flight - wb_hand_count(), 0);
+	int			requests = wb_hand_count() - wb_digest_covered_count();
+
+	return Max(wb_setting_max_in_flight - requests, 0);
 }
 
 /* After how long to look at the queue; -1 where a record must come first. */

@@ -60,6 +60,12 @@ extern void wb_crash_avert(dlist_head *ended);
 /* deliver/database_command.c */
 extern void wb_database_command_watch(void);
 
+/* deliver/digest.c */
+extern void wb_digest_widen(ArrayType *picked, TimestampTz now,
+							pg_uuid_t *installation, dlist_head *to_send,
+							dlist_head *settled);
+extern void wb_digest_fold(dlist_head *to_send);
+
 /* deliver/hand.c */
 extern void wb_hand_start(void);
 extern void wb_hand_take(const WbDelivery *delivery);

@@ -153,6 +153,11 @@ describe_result(const WbOutcome *outcome)
 		wb_json_add_integer(&result, "statusCode", outcome->status_code);
 		wb_json_add_text(&result, "body", outcome->body);
 	}
+	else if (outcome->digest_id != WB_NO_ID)
+	{
+		wb_json_add_text(&result, "resultType", "DIGEST");
+		wb_json_add_integer(&result, "executionId", outcome->digest_id);
+	}
 	else
 		wb_json_add_text(&result, "resultType", "DEFAULT");
 	if (outcome->error != NULL)
@@ -217,12 +222,14 @@ add_tried(Batch *batch, const WbDelivery *delivery)
 static void
 add_delivery(Batch *batch, const WbDelivery *delivery)
 {
+	wb_notify_issue(delivery);
 	switch (delivery->outcome.kind)
 	{
 		case WB_OUTCOME_DONE:
 		case WB_OUTCOME_FAILED:
 			add_settled(batch, delivery);
-			if (delivery->integration_id != WB_NO_ID)
+			if (delivery->integration_id != WB_NO_ID &&
+				delivery->outcome.digest_id == WB_NO_ID)
 				add_tried(batch, delivery);
 			break;
 		case WB_OUTCOME_SKIPPED:

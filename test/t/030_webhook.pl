@@ -125,6 +125,44 @@ my $project = q(wb.project('ml', 'hooks'));
 		'a secret with whsec_ signs with the key that it encodes');
 }
 
+# A receiver that was written for W&B's older header gets it in base64.
+{
+	my $hook = integrate(secret => 'SIGNING', signature_encoding => 'base64');
+	automate("wb.on_run_metric($project, wb.metric('base64', '>', 1))", "wb.send_webhook($hook)");
+	$node->log_metric($run, 'base64', 2);
+	my $request = $endpoint->wait_for_request;
+
+	is($request->{headers}{'x-wandb-signature'}, encode_base64(sign($request->{body}, 'key:signing-key-51'), ''),
+		'X-Wandb-Signature is base64 where the integration says so');
+}
+
+# While a receiver changes its key, both keys sign; then the old one is cleared.
+{
+	my $hook = integrate(secret => 'SIGNING');
+	automate("wb.on_run_metric($project, wb.metric('rotated', '>', 1))", "wb.send_webhook($hook)");
+	$node->sql("UPDATE wb.automations SET cooldown = '0' WHERE name = 'number $made'");
+	$node->sql(qq(
+		SELECT wb.set_secret('ml', 'SIGNING_2', 'signing-key-52');
+		UPDATE wb.integrations SET signing_secret = 'SIGNING_2', previous_secret = 'SIGNING' WHERE id = $hook;));
+	$node->log_metric($run, 'rotated', 2);
+	my $request = $endpoint->wait_for_request;
+	my $headers = $request->{headers};
+	my $signed = "$headers->{'webhook-id'}.$headers->{'webhook-timestamp'}.$request->{body}";
+
+	is($headers->{'webhook-signature'},
+		join(' ', map { 'v1,' . encode_base64(sign($signed, "key:$_"), '') } 'signing-key-52', 'signing-key-51'),
+		'with a previous secret there are two signatures, that of the new one first');
+	is($headers->{'x-wandb-signature'}, unpack('H*', sign($request->{body}, 'key:signing-key-52')),
+		'X-Wandb-Signature is made with the new one');
+
+	$node->sql("UPDATE wb.integrations SET previous_secret = NULL WHERE id = $hook; SELECT wb.delete_secret('ml', 'SIGNING');");
+	$node->log_metric($run, 'rotated', 2);
+	$headers = $endpoint->wait_for_request->{headers};
+	is(scalar split(/ /, $headers->{'webhook-signature'}), 1, 'once it is cleared there is one');
+	$node->sql(q(SELECT wb.set_secret('ml', 'SIGNING', 'signing-key-51')));
+	is(history('state'), 'FINISHED', 'and the old secret is not needed any more');
+}
+
 # Every variable, in a body with lists and nested objects.  A name that is
 # unknown, or of another kind of event, is empty.
 my @variables = qw(alias artifact_collection_name artifact_metadata.lr artifact_metadata.nested

@@ -60,10 +60,18 @@ is_deeply(
 					{ type => 'section', text => { type => 'mrkdwn', text => 'at *step* 5: 2 &lt;https://example.org|doc&gt;' } },
 					{ type => 'section', text => { type => 'mrkdwn', text => 'm1 was 2, above 1, at step 5' } },
 					{
+						type => 'section',
+						fields => [
+							map { { type => 'mrkdwn', text => $_ } } "*Project*\nml/slack",
+							"*Run*\nbert &lt;base&gt; &amp; \"co\"", "*Author*\nann", "*Metric*\nm1", "*Step*\n5",
+							"*Observed*\n2", "*Threshold*\n1" ] },
+					{
 						type => 'context',
-						elements => [ { type => 'mrkdwn', text => 'number 1 | ml/slack | bert &lt;base&gt; &amp; "co"' } ] } ] } ]
+						elements => [
+							{ type => 'mrkdwn', text => 'number 1: a metric met a condition' },
+							{ type => 'mrkdwn', text => "`SELECT * FROM wb.explain(1, $run, 5);`" } ] } ] } ]
 	},
-	'title, message, why and where; variables are expanded, and nothing in them is markup');
+	'title, message, why, details and what to call; variables are expanded, and nothing in them is markup');
 is(history('state'), 'FINISHED', 'the body "ok" is a success');
 is_deeply(JSON::PP::decode_json(history('action')),
 	{
@@ -80,7 +88,7 @@ is($node->sql(q(SELECT count(*) FROM wb.executions e, wb.integrations i WHERE co
 (undef, $body) = notify('');
 is($body->{text}, '*Automation number 2 fired*', 'without a title the message names the automation');
 is($body->{attachments}[0]{color}, '#2f80ed', 'INFO has a color');
-is(scalar @{ $body->{attachments}[0]{blocks} }, 2, 'without a text there is one section less');
+is(scalar @{ $body->{attachments}[0]{blocks} }, 3, 'without a text there is one section less');
 (undef, $body) = notify(q(, severity => 'ERROR'));
 is($body->{attachments}[0]{color}, '#d92d20', 'ERROR has a color');
 
@@ -89,6 +97,7 @@ $node->set('wb_automations.run_url', q('https://wb.example/${entity_name}/${run_
 (undef, $body) = notify(q(, title => 'look'));
 is($body->{text}, '*<https://wb.example/ml/abc123?q=bert%20%3Cbase%3E%20&%20%22co%22|look>*',
 	'G138 the title is a link to the run, by wb_automations.run_url');
+is(scalar @{ $body->{attachments}[0]{blocks}[-1]{elements} }, 1, 'and then there is nothing to call');
 is(history(q(action->>'titleURL')), 'https://wb.example/ml/abc123?q=bert%20%3Cbase%3E%20&%20%22co%22',
 	'G138 which history keeps as titleURL');
 
@@ -146,6 +155,10 @@ is($body->{attachments}[0]{blocks}[0]{text}{text}, 'run bert &lt;base&gt; &amp; 
 $node->sql(q(SELECT wb.log_artifact((SELECT id FROM wb.projects), 'detector', 'model', aliases => array['prod'])));
 $body = JSON::PP->new->utf8->decode($endpoint->wait_for_request->{body});
 is($body->{text}, '*ml/slack/detector:prod*', 'a message about an alias, which has no run to link to');
-is($body->{attachments}[0]{blocks}[1]{elements}[0]{text}, 'alias | ml/slack | ml/slack/detector:prod', 'G138 which names the version');
+is_deeply([ map { $_->{text} } @{ $body->{attachments}[0]{blocks}[1]{fields} } ],
+	[ "*Project*\nml/slack", "*Collection*\ndetector", "*Version*\nml/slack/detector:prod",
+		"*Author*\n" . $node->sql('SELECT current_user'), "*Alias*\nprod" ], 'G138 which names the version');
+is_deeply([ map { $_->{text} } @{ $body->{attachments}[0]{blocks}[-1]{elements} } ], ['alias: an alias was added'],
+	'and says what happened to it');
 
 done_testing();

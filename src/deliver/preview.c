@@ -1,0 +1,173 @@
+/*-------------------------------------------------------------------------
+ *
+ * preview.c
+ *		Shows what would be sent, and helps to send a test.
+ *
+ * A preview is prepared by the very code that prepares a request, in the
+ * caller's session and with the caller's rights.  No secret is opened there:
+ * where its value would stand, and where it would sign, there are asterisks.
+ *
+ * IDENTIFICATION
+ *		src/deliver/preview.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "deliver/deliver.h"
+#include "funcapi.h"
+#include "support/compat.h"
+#include "support/json.h"
+#include "utils/builtins.h"
+
+WB_FUNCTION_INFO_V1(wb_sql_render_request);
+WB_FUNCTION_INFO_V1(wb_sql_wake_for_test);
+
+/* An integration from its row as a document; NULL where there is none. */
+static WbIntegration *
+read_integration(Jsonb *row)
+{
+	JsonbContainer *columns = &row->root;
+	char	   *kind = wb_json_get_text(columns, "kind");
+	char	   *encoding = wb_json_get_text(columns, "signature_encoding");
+	WbIntegration *integration = palloc0(sizeof(WbIntegration));
+
+	if (kind == NULL || !wb_json_get_integer(columns, "id", &integration->id))
+		return NULL;
+	integration->is_slack = strcmp(kind, "SLACK") == 0;
+	integration->name = wb_json_get_text(columns, "name");
+	integration->team_name = wb_json_get_text(columns, "team_name");
+	integration->url = wb_json_get_text(columns, "url");
+	integration->url_secret = wb_json_get_text(columns, "url_secret");
+	integration->access_token = wb_json_get_text(columns, "access_token");
+	integration->signing_secret = wb_json_get_text(columns, "signing_secret");
+	integration->previous_secret = wb_json_get_text(columns,
+													"previous_secret");
+	integration->is_base64 = encoding != NULL &&
+		strcmp(encoding, "base64") == 0;
+	return integration;
+}
+
+/* The action of an automation's row; an error where it is of no known type. */
+static void
+read_action(JsonbContainer *automation, WbDelivery *delivery)
+{
+	JsonbValue *config = wb_json_get(automation, "action_config");
+	char	   *type = wb_json_get_text(automation, "action_type");
+
+	if (type == NULL || config == NULL || config->type != jbvBinary ||
+		!wb_delivery_action_type(type, &delivery->action_type))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("action of type \"%s\" has no preview",
+						type ? type : "")));
+	delivery->action_config = JsonbValueToJsonb(config);
+}
+
+/* The headers, one a line; NULL without any. */
+static char *
+join_headers(const WbRequest *request)
+{
+	StringInfoData lines;
+	ListCell   *cell;
+
+	initStringInfo(&lines);
+	foreach(cell, request->headers)
+		appendStringInfo(&lines, "%s%s", lines.len > 0 ? "\n" : "",
+						 (char *) lfirst(cell));
+	return lines.len > 0 ? lines.data : NULL;
+}
+
+static void
+set_text(Datum *columns, bool *nulls, int column, const char *text)
+{
+	nulls[column] = text == NULL;
+	if (text != NULL)
+		columns[column] = CStringGetTextDatum(text);
+}
+
+static void
+render(WbDelivery *delivery)
+{
+	bool		is_notify = delivery->action_type == WB_ACTION_NOTIFY;
+
+	if (is_notify)
+		wb_notify_prepare(delivery);
+	else if (delivery->action_type != WB_ACTION_NO_OP)
+		wb_request_prepare(delivery);
+	if (delivery->outcome.kind == WB_OUTCOME_FAILED)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("this would not be sent: %s",
+						delivery->outcome.error)));
+}
+
+/*
+ * wb.render_request(automation jsonb, integration jsonb, event jsonb,
+ *					 run_id bigint, webhook_id text,
+ *					 OUT method text, OUT host text, OUT headers text,
+ *					 OUT body text)
+ *
+ * The first two are rows as documents.
+ */
+Datum
+wb_sql_render_request(PG_FUNCTION_ARGS)
+{
+	JsonbContainer *automation = &PG_GETARG_JSONB_P(0)->root;
+	WbDelivery	delivery = {.context = CurrentMemoryContext,
+		.is_preview = true,.event = PG_GETARG_JSONB_P(2),
+		.run_id = PG_GETARG_INT64(3),
+	.webhook_id = text_to_cstring(PG_GETARG_TEXT_PP(4))};
+	WbRequest  *request;
+	Datum		columns[4];
+	bool		nulls[4] = {true, true, true, true};
+	TupleDesc	row;
+
+	if (get_call_result_type(fcinfo, NULL, &row) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	delivery.integration = read_integration(PG_GETARG_JSONB_P(1));
+	delivery.automation_name = wb_json_get_text(automation, "name");
+	delivery.event_type = wb_json_get_text(&delivery.event->root, "eventType");
+	delivery.why = wb_json_get_text(&delivery.event->root, "why");
+	if (!wb_json_get_integer(automation, "id", &delivery.automation_id) ||
+		delivery.automation_name == NULL || delivery.event_type == NULL ||
+		delivery.why == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the automation lacks id or name, or the event lacks eventType or why")));
+	read_action(automation, &delivery);
+	render(&delivery);
+
+	request = delivery.request;
+	if (request != NULL && request->channel != NULL)
+		set_text(columns, nulls, 0, psprintf("NOTIFY %s", request->channel));
+	else if (request != NULL)
+		set_text(columns, nulls, 0, "POST");
+	if (request != NULL)
+	{
+		set_text(columns, nulls, 1, request->host);
+		set_text(columns, nulls, 2, join_headers(request));
+		set_text(columns, nulls, 3, request->body);
+	}
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(row),
+													  columns, nulls)));
+}
+
+/*
+ * wb.wake_for_test() returns void: wakes the worker at commit, which must be
+ * the caller's to make.
+ */
+Datum
+wb_sql_wake_for_test(PG_FUNCTION_ARGS)
+{
+	if (IsTransactionBlock())
+		ereport(ERROR,
+				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
+				 errmsg("wb.test_integration cannot run inside a transaction block"),
+				 errdetail("The worker sends the test, and sees only what is committed."),
+				 errhint("CALL it outside of BEGIN and COMMIT, and from no function.")));
+	wb_wake_worker_at_commit();
+	PG_RETURN_VOID();
+}

@@ -196,8 +196,8 @@ shorter(long one, long other)
 static void
 wait_for_work(void)
 {
-	long		wait_ms = shorter(shorter(record_wait_ms(),
-										  wb_sweep_wait_ms()),
+	long		upkeep_ms = shorter(wb_sweep_wait_ms(), wb_upkeep_wait_ms());
+	long		wait_ms = shorter(shorter(record_wait_ms(), upkeep_ms),
 								  shorter(look_wait_ms(), wb_http_wait_ms()));
 	int			events;
 
@@ -256,6 +256,8 @@ serve(void)
 			look_at_queue();
 		if (wb_sweep_wait_ms() == 0)
 			wb_sweep_runs();
+		if (wb_upkeep_wait_ms() == 0)
+			wb_upkeep_run();
 		MemoryContextSwitchTo(turn_context);
 		drive_requests();
 		wait_for_work();

@@ -94,4 +94,8 @@ extern bool wb_session_must_leave(void);
 extern bool wb_worker_register(Oid database, pid_t notify_pid,
 							   BackgroundWorkerHandle **handle);
 
+/* deliver/upkeep.c */
+extern long wb_upkeep_wait_ms(void);
+extern void wb_upkeep_run(void);
+
 #endif							/* WB_WORKER_H */

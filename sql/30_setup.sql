@@ -110,7 +110,7 @@ BEGIN
 		coalesce(e.result #>> '{error,message}', d.last_error) AS error,
 		CASE WHEN d.attempts > 0 THEN d.due_at END AS next_attempt_at,
 		e.why, e.event, e.action, e.result,
-		e.automation_id, e.run_id, e.artifact_id, e.project_id
+		e.automation_id, e.run_id, e.artifact_id, e.project_id, e.origin
 	FROM wb.executions e
 	LEFT JOIN wb.deliveries d ON d.execution_id = e.id
 	LEFT JOIN LATERAL (SELECT t.attempt, t.status_code FROM wb.delivery_attempts t

@@ -45,7 +45,8 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
 	old record;
-	present jsonb;
+	present record;
+	recorded jsonb;
 	new_id bigint;
 BEGIN
 	PERFORM wb.require_setup();
@@ -56,31 +57,30 @@ BEGIN
 	ELSIF old.state = 'PENDING' THEN
 		RAISE EXCEPTION 'execution % is PENDING still', old.id
 			USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Wait for it, or call wb.cancel() first.';
+	ELSIF old.origin = 'error' THEN
+		RAISE EXCEPTION 'execution % tells of an automation that could not be judged', old.id
+			USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Nothing fired, so there is nothing to carry out again.';
 	END IF;
 
 	-- what was sent is kept as it was rendered, so the automation is asked first
-	SELECT a.action_config INTO present FROM wb.automations a
-	WHERE a.id = old.automation_id AND a.action_type = old.action_type;
-	IF present IS NULL THEN
-		present := CASE
-			WHEN old.action ? 'actionType' AND old.action_type = 'GENERIC_WEBHOOK' THEN
-				jsonb_build_object('genericWebhookActionInput', jsonb_build_object(
-					'integrationID', old.action #> '{integration,id}', 'requestPayload', old.action->'requestPayload'))
-			WHEN old.action ? 'actionType' AND old.action_type = 'NOTIFICATION' THEN
-				jsonb_build_object('notificationActionInput', jsonb_build_object(
-					'integrationID', old.action #> '{integration,id}', 'title', old.action->'title',
-					'message', old.action->'text', 'severity', old.action->'severity'))
-			ELSE old.action END;
-	END IF;
+	recorded := CASE WHEN NOT old.action ? 'actionType' THEN old.action
+		WHEN old.action_type = 'GENERIC_WEBHOOK' THEN jsonb_build_object('genericWebhookActionInput', jsonb_build_object(
+			'integrationID', old.action #> '{integration,id}', 'requestPayload', old.action->'requestPayload'))
+		WHEN old.action_type = 'NOTIFICATION' THEN jsonb_build_object('notificationActionInput', jsonb_build_object(
+			'integrationID', old.action #> '{integration,id}', 'title', old.action->'title',
+			'message', old.action->'text', 'severity', old.action->'severity'))
+		ELSE old.action END;
+	SELECT coalesce(a.action_type, old.action_type) AS type, coalesce(a.action_config, recorded) AS config INTO present
+	FROM (SELECT) nothing LEFT JOIN wb.automations a ON a.id = old.automation_id;
 
 	INSERT INTO wb.executions (automation_id, automation_name, origin, triggered_at, event_type, project_id, run_id,
 		artifact_id, why, event, action_type, action)
 	VALUES (old.automation_id, old.automation_name, 'replay', clock_timestamp(), old.event_type, old.project_id, old.run_id,
-		old.artifact_id, old.why, old.event, old.action_type, present)
+		old.artifact_id, old.why, old.event, present.type, present.config)
 	RETURNING id INTO new_id;
 	INSERT INTO wb.deliveries (execution_id, integration_id, installation_id, due_at)
-	SELECT new_id, coalesce(present #>> '{genericWebhookActionInput,integrationID}',
-		present #>> '{notificationActionInput,integrationID}', '0')::bigint, i.id, clock_timestamp()
+	SELECT new_id, coalesce(present.config #>> '{genericWebhookActionInput,integrationID}',
+		present.config #>> '{notificationActionInput,integrationID}', '0')::bigint, i.id, clock_timestamp()
 	FROM wb.installation i;
 	PERFORM wb.wake();
 	RETURN new_id;
@@ -88,7 +88,8 @@ END $$;
 COMMENT ON FUNCTION wb.replay(bigint) IS
 'Carries a settled execution out once more, as a new execution with origin ''replay'' and a new webhook-id, and returns its id. The event '
 'is the one of then; the action is the automation''s present one, or, where the automation is gone, what was sent. No cooldown '
-'applies. Raises undefined_object for an unknown id and object_not_in_prerequisite_state for one that is PENDING.';
+'applies. Raises undefined_object for an unknown id and object_not_in_prerequisite_state for one that is PENDING or that says that the '
+'automation could not be judged.';
 
 CREATE FUNCTION wb.prune_batch(before timestamptz, INOUT after_id bigint, OUT pruned bigint)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -139,32 +140,56 @@ COMMENT ON PROCEDURE wb.prune(interval, bigint) IS
 'attempts. Works in batches of a thousand and commits after each, so it cannot run inside a transaction block. pruned: returns how many '
 'were deleted. Raises invalid_parameter_value for a negative interval.';
 
-CREATE FUNCTION wb.shorten_queue(most bigint) RETURNS bigint
+CREATE FUNCTION wb.queue_surplus(most bigint) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	-- of 76 bytes at least
+	rows_per_page integer := current_setting('block_size')::integer / 76;
+	surplus bigint;
+BEGIN
+	-- counting reads all of it, so the size of the table is asked first
+	IF pg_relation_size('wb.deliveries') / current_setting('block_size')::bigint * rows_per_page <= queue_surplus.most THEN
+		RETURN 0;
+	END IF;
+	SELECT count(*) - queue_surplus.most INTO surplus FROM wb.deliveries;
+	RETURN greatest(surplus, 0);
+END $$;
+COMMENT ON FUNCTION wb.queue_surplus(bigint) IS
+'How many deliveries wait beyond "most". Part of wb.shorten_queue().';
+
+CREATE FUNCTION wb.shorten_queue(most bigint, INOUT surplus bigint DEFAULT NULL)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
-	surplus bigint;
 	ids bigint[];
+	skipped bigint;
 BEGIN
-	SELECT count(*) - shorten_queue.most INTO surplus
-	FROM (SELECT FROM wb.deliveries LIMIT shorten_queue.most + 1000) d;
-	IF surplus <= 0 THEN
-		RETURN 0;
+	surplus := coalesce(shorten_queue.surplus, wb.queue_surplus(shorten_queue.most));
+	IF shorten_queue.surplus = 0 THEN
+		RETURN;
 	END IF;
 
 	-- the automation that has the most among the oldest gives way, not the one
-	-- that fires once a day
+	-- that fires once a day; what somebody else holds is left to him
 	WITH oldest AS (
 		SELECT d.execution_id, e.automation_id
 		FROM (SELECT q.execution_id FROM wb.deliveries q ORDER BY q.execution_id LIMIT 10000) d
 		JOIN wb.executions e ON e.id = d.execution_id
-		WHERE d.execution_id NOT IN (SELECT unnest(c.execution_ids) FROM wb.delivery_claims c))
-	SELECT array_agg(o.execution_id ORDER BY o.execution_id) INTO ids FROM oldest o
-	WHERE o.automation_id = (SELECT t.automation_id FROM oldest t GROUP BY t.automation_id
-		ORDER BY count(*) DESC, t.automation_id LIMIT 1);
-	RETURN wb.settle_unsent(ids[1:surplus], format('the queue was longer than %s', shorten_queue.most));
+		WHERE d.execution_id NOT IN (SELECT unnest(c.execution_ids) FROM wb.delivery_claims c)),
+	chosen AS (
+		SELECT o.execution_id FROM oldest o
+		WHERE o.automation_id = (SELECT t.automation_id FROM oldest t GROUP BY t.automation_id
+			ORDER BY count(*) DESC, t.automation_id LIMIT 1)
+		ORDER BY o.execution_id LIMIT least(shorten_queue.surplus, 1000)),
+	held AS (
+		SELECT e.id FROM wb.executions e WHERE e.id IN (SELECT c.execution_id FROM chosen c)
+		ORDER BY e.id FOR UPDATE SKIP LOCKED)
+	SELECT array_agg(h.id ORDER BY h.id) INTO ids FROM held h;
+	skipped := wb.settle_unsent(ids, format('the queue was longer than %s', shorten_queue.most));
+	surplus := CASE WHEN skipped = 0 THEN 0 ELSE shorten_queue.surplus - skipped END;
 END $$;
-COMMENT ON FUNCTION wb.shorten_queue(bigint) IS
+COMMENT ON FUNCTION wb.shorten_queue(bigint, bigint) IS
 'Where more deliveries wait than "most", makes up to a thousand of them SKIPPED: the oldest of the automation that has the most among the '
-'ten thousand that have waited longest. Returns how many. The worker calls it with wb_automations.queue_limit.';
-REVOKE EXECUTE ON FUNCTION wb.shorten_queue(bigint) FROM PUBLIC;
+'ten thousand that have waited longest. surplus: how many are too many, counted where it is NULL. Returns how many are left to skip. '
+'The worker calls it with wb_automations.queue_limit.';
+REVOKE EXECUTE ON FUNCTION wb.queue_surplus(bigint), wb.shorten_queue(bigint, bigint) FROM PUBLIC;

@@ -159,6 +159,8 @@ extern Jsonb *wb_template_expand_json(Jsonb *document,
 /* deliver/transaction.c */
 extern void wb_worker_begin(const char *activity);
 extern void wb_worker_commit(void);
+extern bool wb_worker_try(const char *activity, const char *what,
+						  void (*work) (void));
 
 /* deliver/url.c */
 extern const char *wb_url_refusal(const char *url, const char **hint);

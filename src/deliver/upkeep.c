@@ -3,9 +3,10 @@
  * upkeep.c
  *		Has old history removed, and the queue kept from growing without end.
  *
- * Both are done in small batches between deliveries, and the next batch waits
- * several times as long as the last one took: upkeep must never be what
- * deliveries wait for.  What there is to do is SQL's business.
+ * Both are done in small batches between deliveries, each in a transaction of
+ * its own, and the next batch waits in proportion to what the last one took:
+ * upkeep must never be what deliveries wait for.  What there is to do is SQL's
+ * business; an error there is logged and stops no delivery.
  *
  * IDENTIFICATION
  *		src/deliver/upkeep.c
@@ -23,8 +24,12 @@
 
 #define UPKEEP_INTERVAL_MS	60000
 
-/* After a batch that left work to do, rest this many times its duration. */
-#define REST_FACTOR			9
+/*
+ * After a batch that left work to do, rest so many times its duration.  A
+ * queue that is too long grows while we rest.
+ */
+#define PRUNE_REST_FACTOR		9
+#define SHORTEN_REST_FACTOR		1
 
 static WbPlan prune = {
 	"SELECT after_id FROM wb.prune_batch($1, $2)",
@@ -34,66 +39,105 @@ static WbPlan prune = {
 };
 
 static WbPlan shorten_queue = {
-	"SELECT wb.shorten_queue($1)", 1, {INT8OID}, NULL
+	"SELECT wb.shorten_queue($1, $2)", 2, {INT8OID, INT8OID}, NULL
 };
 
-static int64 next_upkeep_ms = 0;
+static int64 next_prune_ms = 0;
+static int64 next_shorten_ms = 0;
+
+/* Where to go on; 0 for the beginning. */
 static int64 prune_after_id = 0;
+
+/* How many are to be skipped; -1 where they have to be counted. */
+static int64 surplus = -1;
 
 /* After how long there is upkeep to do; 0 where it is time. */
 long
 wb_upkeep_wait_ms(void)
 {
-	return (long) Max(next_upkeep_ms - wb_clock_monotonic_ms(), 0);
+	int64		next_ms = Min(next_prune_ms, next_shorten_ms);
+
+	return (long) Max(next_ms - wb_clock_monotonic_ms(), 0);
 }
 
-/* One batch of pruning; true where there is more to do. */
-static bool
+/* Look at what there is to do at once, because settings may have changed. */
+void
+wb_upkeep_call(void)
+{
+	next_prune_ms = 0;
+	next_shorten_ms = 0;
+}
+
+/* The number in the only row of a result, or "none" for null. */
+static int64
+read_number(int64 none)
+{
+	bool		is_null;
+	Datum		value = SPI_getbinval(SPI_tuptable->vals[0],
+									  SPI_tuptable->tupdesc, 1, &is_null);
+
+	return is_null ? none : DatumGetInt64(value);
+}
+
+static void
 prune_history(void)
 {
 	int64		age_us = (int64) wb_setting_retention * USECS_PER_MINUTE;
 	Datum		values[2];
-	Datum		value;
-	bool		is_null;
 
-	if (wb_setting_retention == 0)
-		return false;
 	values[0] = TimestampTzGetDatum(wb_clock_now() - age_us);
 	values[1] = Int64GetDatum(prune_after_id);
 	wb_plan_run(&prune, values, NULL, SPI_OK_SELECT);
-	value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1,
-						  &is_null);
-	prune_after_id = is_null ? 0 : DatumGetInt64(value);
-	return !is_null;
+	prune_after_id = read_number(0);
 }
 
-/* One batch off a queue that is too long; true where it may still be. */
-static bool
+static void
 shorten(void)
 {
-	Datum		most = Int64GetDatum(wb_setting_queue_limit);
-	bool		is_null;
+	Datum		values[2];
 
-	wb_plan_run(&shorten_queue, &most, NULL, SPI_OK_SELECT);
-	return DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0],
-									   SPI_tuptable->tupdesc, 1,
-									   &is_null)) > 0;
+	values[0] = Int64GetDatum(wb_setting_queue_limit);
+	values[1] = Int64GetDatum(surplus);
+	wb_plan_run(&shorten_queue, values, surplus < 0 ? " n" : NULL,
+				SPI_OK_SELECT);
+	surplus = read_number(0);
 }
 
-/* Do a batch of upkeep, in a transaction of its own. */
+/* When to go on, after a batch that started at a moment. */
+static int64
+next_batch_ms(int64 start_ms, bool is_more, int rest_factor)
+{
+	int64		end_ms = wb_clock_monotonic_ms();
+
+	return end_ms + (is_more ? rest_factor * Max(end_ms - start_ms, 1) :
+					 UPKEEP_INTERVAL_MS);
+}
+
+/* Do what it is time for. */
 void
 wb_upkeep_run(void)
 {
 	int64		start_ms = wb_clock_monotonic_ms();
-	int64		end_ms;
-	bool		is_more;
 
-	wb_worker_begin("removing old history");
-	is_more = prune_history();
-	is_more = shorten() || is_more;
-	wb_worker_commit();
-	end_ms = wb_clock_monotonic_ms();
-	next_upkeep_ms = end_ms + (is_more ?
-							   REST_FACTOR * Max(end_ms - start_ms, 1) :
-							   UPKEEP_INTERVAL_MS);
+	if (start_ms >= next_prune_ms)
+	{
+		bool		is_more = wb_setting_retention > 0 &&
+			wb_worker_try("removing old history", "remove old history",
+						  prune_history) && prune_after_id > 0;
+
+		next_prune_ms = next_batch_ms(start_ms, is_more, PRUNE_REST_FACTOR);
+	}
+
+	start_ms = wb_clock_monotonic_ms();
+	if (start_ms >= next_shorten_ms)
+	{
+		bool		is_more = wb_worker_try("shortening the queue",
+											"shorten the queue", shorten) &&
+			surplus > 0;
+
+		if (!is_more)
+			surplus = -1;
+		next_shorten_ms = next_batch_ms(start_ms, is_more,
+										SHORTEN_REST_FACTOR);
+	}
 }

@@ -114,6 +114,7 @@ obey_signals(void)
 		ConfigReloadPending = false;
 		ProcessConfigFile(PGC_SIGHUP);
 		must_look = true;
+		wb_upkeep_call();
 	}
 	if (wb_session_must_leave() || !wb_setting_worker)
 	{

@@ -95,6 +95,7 @@ extern bool wb_worker_register(Oid database, pid_t notify_pid,
 							   BackgroundWorkerHandle **handle);
 
 /* deliver/upkeep.c */
+extern void wb_upkeep_call(void);
 extern long wb_upkeep_wait_ms(void);
 extern void wb_upkeep_run(void);
 

@@ -48,7 +48,22 @@ SELECT action FROM wb.executions WHERE id = :again;
 -- all that failed, in one statement
 UPDATE wb.executions SET state = 'FAILED', settled_at = now() WHERE id = 2;
 DELETE FROM wb.deliveries WHERE execution_id = 2;
-SELECT count(wb.replay(execution_id)) FROM wb.automation_history WHERE state = 'FAILED';
+SELECT count(wb.replay(execution_id)) FROM wb.automation_history WHERE state = 'FAILED' AND origin <> 'error';
+
+-- an automation that does something else by now does that
+INSERT INTO wb.executions (automation_id, automation_name, state, triggered_at, event_type, why, event, action_type, action)
+SELECT id, name, 'FINISHED', now(), 'RUN_METRIC', '', '{}', 'NO_OP', '{}' FROM wb.automations WHERE name = 'nothing' RETURNING id AS old, automation_id AS changed \gset
+SELECT wb.update_automation(:changed, jsonb_build_object('action', wb.send_webhook(:hook, '{"late": 1}'))) \gset
+SELECT wb.replay(:old) AS again \gset
+SELECT e.action_type, d.integration_id = :hook AS same_hook FROM wb.executions e JOIN wb.deliveries d ON d.execution_id = e.id WHERE e.id = :again;
+DELETE FROM wb.executions WHERE id IN (:old, :again);
+DELETE FROM wb.deliveries WHERE execution_id = :again;
+
+-- that an automation could not be judged is no firing, so there is nothing to carry out
+INSERT INTO wb.executions (automation_id, automation_name, origin, state, triggered_at, event_type, why, event, action_type, action)
+VALUES (1, 'broken', 'error', 'FAILED', now(), 'RUN_METRIC', '', '{}', 'NO_OP', '{}') RETURNING id AS error \gset
+SELECT wb.replay(:error);
+DELETE FROM wb.executions WHERE id = :error;
 
 -- history is pruned by age; what waits, and what a cooldown still asks about, stays
 UPDATE wb.executions SET state = 'FINISHED', settled_at = now() WHERE automation_name = 'nothing';
@@ -81,6 +96,14 @@ SELECT min(id) AS first FROM wb.executions \gset
 INSERT INTO wb.delivery_claims (worker_pid, execution_ids) VALUES (1, ARRAY[:first]);
 SELECT wb.shorten_queue(100), wb.shorten_queue(95), wb.shorten_queue(95);
 SELECT id - :first AS place, automation_name, state, result #>> '{error,message}' AS error FROM wb.executions WHERE state <> 'PENDING' ORDER BY id;
+SELECT count(*) FROM wb.deliveries;
+-- in batches of a thousand, of which each says what is left
+INSERT INTO wb.executions (automation_id, automation_name, triggered_at, event_type, why, event, action_type, action)
+SELECT 1, 'often', now(), 'RUN_METRIC', '', '{}', 'NO_OP', '{}' FROM generate_series(1, 1105);
+INSERT INTO wb.deliveries SELECT e.id, 0, i.id, now() FROM wb.executions e, wb.installation i WHERE e.state = 'PENDING' ON CONFLICT DO NOTHING;
+SELECT wb.shorten_queue(50) AS surplus \gset
+SELECT :surplus AS surplus, count(*) FROM wb.deliveries;
+SELECT wb.shorten_queue(50, :surplus);
 SELECT count(*) FROM wb.deliveries;
 \connect postgres
 DROP DATABASE regression_upkeep;

@@ -263,6 +263,13 @@ BEGIN
 	CREATE INDEX IF NOT EXISTS deliveries_integration_id_due_at_idx
 		ON wb.deliveries (integration_id, due_at, execution_id);
 
+	-- What history does not say about an automation.  Written by the worker alone,
+	-- from what writers counted in shared memory.
+	CREATE TABLE IF NOT EXISTS wb.automation_stats (
+		automation_id bigint PRIMARY KEY,
+		suppressed    bigint NOT NULL,
+		suppressed_at timestamptz NOT NULL);
+
 	-- What each attempt met.  Append only.
 	CREATE TABLE IF NOT EXISTS wb.delivery_attempts (
 		execution_id bigint NOT NULL,

@@ -27,5 +27,6 @@ _PG_init(void)
 	wb_setting_define_all();
 	wb_met_runs_register_callbacks();
 	wb_wake_register_callbacks();
+	wb_shared_register();
 	wb_launcher_register();
 }

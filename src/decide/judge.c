@@ -154,6 +154,8 @@ wb_judge_metric(WbCandidate *candidate, const WbEvent *event,
 	}
 	if (candidate->quiet_until <= wb_clock_now())
 		candidate->quiet_until = fire(automation, &verdict);
+	else if (automation->broken == NULL)
+		wb_suppressed_count(automation->id);
 }
 
 /* Is the state of a run one that a rule waits for? */

@@ -116,6 +116,9 @@ extern bool wb_address_check_networks(char **newval, void **extra,
 extern const char *wb_address_refusal(const struct sockaddr *address);
 extern const char *wb_address_refusal_text(const char *address);
 
+/* deliver/complaint.c */
+extern void wb_complain(const WbDelivery *delivery);
+
 /* deliver/fire.c */
 extern TimestampTz wb_deliver_fire(const WbVerdict *verdict);
 extern TimestampTz wb_deliver_fire_broken(const WbVerdict *verdict);
@@ -149,6 +152,12 @@ extern void wb_retry_judge(WbDelivery *delivery);
 extern char *wb_secret_open(int64 entity_id, const char *name,
 							WbOutcome *outcome);
 
+/* deliver/shared.c */
+extern void wb_shared_register(void);
+
+/* deliver/suppressed.c */
+extern void wb_suppressed_count(int64 automation_id);
+
 /* deliver/template.c */
 extern char *wb_template_expand(const char *text, const WbDelivery *delivery,
 								bool with_secrets, WbOutcome *outcome);
@@ -174,6 +183,10 @@ extern void wb_wake_launcher_at_commit(void);
 /* deliver/sweep.c */
 extern long wb_sweep_wait_ms(void);
 extern void wb_sweep_runs(void);
+
+/* deliver/worker_stat.c */
+extern void wb_stat_outcome(WbOutcomeKind kind);
+extern void wb_stat_record(void);
 
 /* deliver/launcher.c, deliver/worker.c */
 extern void wb_launcher_register(void);

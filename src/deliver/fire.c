@@ -286,6 +286,8 @@ wb_deliver_fire(const WbVerdict *verdict)
 								  timestamptz_to_str(end));
 		write_guarded(&firing);
 	}
+	else
+		wb_suppressed_count(automation->id);
 	return end;
 }
 

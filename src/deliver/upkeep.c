@@ -121,7 +121,10 @@ wb_upkeep_run(void)
 
 	if (start_ms >= next_prune_ms)
 	{
-		bool		is_more = wb_setting_retention > 0 &&
+		bool		is_more;
+
+		wb_suppressed_write();
+		is_more = wb_setting_retention > 0 &&
 			wb_worker_try("removing old history", "remove old history",
 						  prune_history) && prune_after_id > 0;
 
@@ -133,7 +136,7 @@ wb_upkeep_run(void)
 	{
 		bool		is_more = wb_worker_try("shortening the queue",
 											"shorten the queue", shorten) &&
-			surplus > 0;
+		surplus > 0;
 
 		if (!is_more)
 			surplus = -1;

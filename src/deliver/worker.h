@@ -94,9 +94,20 @@ extern bool wb_session_must_leave(void);
 extern bool wb_worker_register(Oid database, pid_t notify_pid,
 							   BackgroundWorkerHandle **handle);
 
+/* deliver/suppressed.c */
+extern void wb_suppressed_write(void);
+
 /* deliver/upkeep.c */
 extern void wb_upkeep_call(void);
 extern long wb_upkeep_wait_ms(void);
 extern void wb_upkeep_run(void);
+
+/* deliver/worker_stat.c */
+extern void wb_stat_start(void);
+extern void wb_stat_wake(void);
+extern void wb_stat_look(int claimed);
+extern void wb_stat_full_look(int64 milliseconds);
+extern void wb_stat_rest(int in_flight);
+extern void wb_stat_error(const char *message);
 
 #endif							/* WB_WORKER_H */

@@ -160,6 +160,7 @@ look_at_queue(void)
 
 	must_look = false;
 	last_look_ms = wb_clock_monotonic_ms();
+	wb_clock_jump_follow();
 	wb_claim_batch(free_capacity(), &to_send, &unsent, &next_look);
 	if (next_look == DT_NOBEGIN)
 	{

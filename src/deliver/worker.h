@@ -50,6 +50,9 @@ typedef struct WbHandList
 extern void wb_claim_batch(int limit, dlist_head *to_send, dlist_head *ended,
 						   TimestampTz *next_look);
 
+/* deliver/clock_jump.c */
+extern void wb_clock_jump_follow(void);
+
 /* deliver/contend.c */
 extern char *wb_contend_lose(const WbContender *contender);
 

@@ -198,4 +198,36 @@ my $settled = q(SELECT state, count(*) FROM wb.executions e WHERE automation_nam
 	$node->wait_until_settled;
 }
 
+# A clock that jumps, forward and back, sends nothing twice and holds nothing
+# up: what waits for an attempt in an hour waits for no more than that hour.
+{
+	$endpoint->set_answer(200);
+	my $before = $endpoint->requests;
+	$node->set('wb_automations.clock_offset', q('1h'));
+	fire('load', 1);
+	$endpoint->wait_for_requests($before + 1);
+	$node->wait_until_settled;
+
+	$node->set('wb_automations.delivery', 'off');
+	fire('load', 2);
+	my $offset = -s $node->logfile;
+	$node->set('wb_automations.clock_offset', 0);
+	$node->wait_for_log(qr/LOG:  the clock was put back by 3(600|599) seconds, so what waits is due as much earlier/, $offset);
+	$node->set('wb_automations.delivery', 'on');
+	$endpoint->wait_for_requests($before + 3);
+	fire('load', 1);
+	$endpoint->wait_for_requests($before + 4);
+	$node->wait_until_settled;
+	is(scalar $endpoint->requests, $before + 4, 'a clock that jumps by an hour and back sends each message once, at once');
+
+	# the worker itself does not wake at a jump; here the reload wakes it
+	$endpoint->set_answer(503);
+	fire('load', 1);
+	$endpoint->wait_for_requests($before + 5);
+	$node->poll(q(SELECT attempts = 1 AND due_at < clock_timestamp() + interval '10 s' FROM wb.deliveries));
+	$endpoint->set_answer(200);
+	$node->wait_until_settled;
+	is(scalar $endpoint->requests, $before + 6, 'and retries come when they should');
+}
+
 done_testing();

@@ -93,7 +93,7 @@ wb_suppressed_count(int64 automation_id)
 
 	if (wb_shared == NULL)
 		return;
-	/* the worker removes a number that rested, and another may use its place */
+	/* the worker removes one that rests, and another may use its place */
 	if (memory[place] == NULL ||
 		memcmp(&memory[place]->key, &key, sizeof(key)) != 0)
 	{

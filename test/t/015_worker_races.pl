@@ -108,15 +108,10 @@ for my $sequence (1 .. $sequences)
 	# A copy has a worker as soon as the launcher looks: have it look now.
 	kill 'USR2', $node->sql(q(SELECT pid FROM pg_stat_activity WHERE backend_type = 'wb_automations launcher'));
 	my $want = join ' ', grep { $expected{$_} } sort keys %expected;
-	my $start = time;
-	my $have;
-	while (($have = $node->sql($workers)) ne $want && time - $start < 15)
-	{
-		Time::HiRes::usleep(20_000);
-	}
-	next if $have eq $want;
+	local $PostgreSQL::Test::Utils::timeout_default = 15;
+	next if $node->poll_query_until('postgres', $workers, $want);
 	$wrong++;
-	diag "sequence $sequence, seed $seed: workers \"$have\", expected \"$want\"";
+	diag "sequence $sequence, seed $seed: expected workers in \"$want\"";
 }
 is($wrong, 0, "after each of $sequences random sequences every database has the worker that it should have");
 cmp_ok($longest, '<', 5, sprintf 'no command took longer than 5 s (the longest: %.2f s)', $longest);
@@ -153,15 +148,7 @@ $node->stop;
 			wb.send_webhook(wb.webhook_integration('ml', 'hook%1$d')), cooldown => '0')), $n, $endpoints->[$n]->url);
 	}
 	$busy->sql("INSERT INTO wb.run_metrics (run_id, name, step, value) SELECT $run, 'load', s, 1 FROM generate_series(1, 16) s");
-	my $in_flight = 0;
-	my $deadline = time + 30;
-	while ($in_flight < 120 && time < $deadline)
-	{
-		$in_flight = 0;
-		$in_flight += $_->requests for @$endpoints;
-		Time::HiRes::usleep(20_000);
-	}
-	cmp_ok($in_flight, '>=', 120, "$in_flight requests are in flight");
+	$_->wait_for_requests(16) for @$endpoints;
 
 	my $start = time;
 	$busy->stop('fast');

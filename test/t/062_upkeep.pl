@@ -220,7 +220,6 @@ my $settled = q(SELECT state, count(*) FROM wb.executions e WHERE automation_nam
 	$node->wait_until_settled;
 	is(scalar $endpoint->requests, $before + 4, 'a clock that jumps by an hour and back sends each message once, at once');
 
-	# the worker itself does not wake at a jump; here the reload wakes it
 	$endpoint->set_answer(503);
 	fire('load', 1);
 	$endpoint->wait_for_requests($before + 5);

@@ -96,6 +96,7 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
 	seen record;
+	ids bigint[];
 BEGIN
 	SELECT max(w.id) AS last_id, count(*) AS total, count(*) FILTER (WHERE w.triggered_at < prune_batch.before) AS old,
 		array_agg(w.id) FILTER (WHERE w.triggered_at < prune_batch.before AND w.state <> 'PENDING'
@@ -105,9 +106,11 @@ BEGIN
 		WHERE e.id > prune_batch.after_id ORDER BY e.id LIMIT 1000) w
 	LEFT JOIN wb.automations a ON a.id = w.automation_id;
 
-	DELETE FROM wb.delivery_attempts t WHERE t.execution_id = ANY (seen.ids);
-	DELETE FROM wb.executions e WHERE e.id = ANY (seen.ids);
-	pruned := coalesce(cardinality(seen.ids), 0);
+	-- what somebody else holds is left for another time
+	ids := ARRAY(SELECT e.id FROM wb.executions e WHERE e.id = ANY (seen.ids) ORDER BY e.id FOR UPDATE SKIP LOCKED);
+	DELETE FROM wb.delivery_attempts t WHERE t.execution_id = ANY (ids);
+	DELETE FROM wb.executions e WHERE e.id = ANY (ids);
+	pruned := cardinality(ids);
 	-- ids are given in the order of time, or nearly so
 	after_id := CASE WHEN seen.total = 1000 AND seen.old > 0 THEN seen.last_id END;
 END $$;

@@ -45,6 +45,36 @@ UPDATE wb.executions SET action = jsonb_build_object('actionType', 'GENERIC_WEBH
 SELECT wb.replay(1) AS again \gset
 SELECT action FROM wb.executions WHERE id = :again;
 
+-- these rights are enough, and needed
+CREATE ROLE regress_upkeep_operator;
+SET ROLE regress_upkeep_operator;
+SELECT wb.cancel(2);
+RESET ROLE;
+GRANT USAGE ON SCHEMA wb TO regress_upkeep_operator;
+SET ROLE regress_upkeep_operator;
+SELECT wb.cancel(2);
+SELECT wb.replay(1);
+CALL wb.prune('1 hour');
+SELECT pid FROM wb.stat_worker();
+SELECT wb.shorten_queue(0);
+RESET ROLE;
+GRANT SELECT ON wb.automation_history, wb.automations, wb.installation, wb.delivery_attempts TO regress_upkeep_operator;
+GRANT SELECT, INSERT, UPDATE, DELETE ON wb.executions TO regress_upkeep_operator;
+GRANT SELECT, INSERT, DELETE ON wb.deliveries TO regress_upkeep_operator;
+GRANT DELETE ON wb.delivery_attempts TO regress_upkeep_operator;
+GRANT EXECUTE ON FUNCTION wb.wake() TO regress_upkeep_operator;
+GRANT pg_monitor TO regress_upkeep_operator;
+SET ROLE regress_upkeep_operator;
+SELECT wb.replay(1) AS mine \gset
+SELECT wb.cancel(:mine);
+SELECT state, replace(error, current_user, 'USER') AS error FROM wb.automation_history WHERE execution_id = :mine;
+CALL wb.prune('1 hour');
+SELECT state FROM wb.stat_worker();
+RESET ROLE;
+DELETE FROM wb.executions WHERE id = :mine;
+DROP OWNED BY regress_upkeep_operator;
+DROP ROLE regress_upkeep_operator;
+
 -- all that failed, in one statement
 UPDATE wb.executions SET state = 'FAILED', settled_at = now() WHERE id = 2;
 DELETE FROM wb.deliveries WHERE execution_id = 2;

@@ -91,12 +91,26 @@ COMMENT ON FUNCTION wb.replay(bigint) IS
 'applies. Raises undefined_object for an unknown id and object_not_in_prerequisite_state for one that is PENDING or that says that the '
 'automation could not be judged.';
 
+CREATE FUNCTION wb.forget_executions(ids bigint[]) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	forgotten bigint;
+BEGIN
+	DELETE FROM wb.delivery_attempts t WHERE t.execution_id = ANY (forget_executions.ids);
+	DELETE FROM wb.executions e WHERE e.id = ANY (forget_executions.ids);
+	GET DIAGNOSTICS forgotten = ROW_COUNT;
+	RETURN forgotten;
+END $$;
+COMMENT ON FUNCTION wb.forget_executions(bigint[]) IS
+'Deletes executions with their attempts, and returns how many there were. Part of wb.prune().';
+
 CREATE FUNCTION wb.prune_batch(before timestamptz, INOUT after_id bigint, OUT pruned bigint)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
 	seen record;
 	ids bigint[];
+	single bigint;
 BEGIN
 	SELECT max(w.id) AS last_id, count(*) AS total, count(*) FILTER (WHERE w.triggered_at < prune_batch.before) AS old,
 		array_agg(w.id) FILTER (WHERE w.triggered_at < prune_batch.before AND w.state <> 'PENDING'
@@ -108,9 +122,19 @@ BEGIN
 
 	-- what somebody else holds is left for another time
 	ids := ARRAY(SELECT e.id FROM wb.executions e WHERE e.id = ANY (seen.ids) ORDER BY e.id FOR UPDATE SKIP LOCKED);
-	DELETE FROM wb.delivery_attempts t WHERE t.execution_id = ANY (ids);
-	DELETE FROM wb.executions e WHERE e.id = ANY (ids);
-	pruned := cardinality(ids);
+	BEGIN
+		pruned := wb.forget_executions(ids);
+	EXCEPTION WHEN integrity_constraint_violation THEN
+		-- rows of the user's own refer to some of these: only they stay
+		pruned := 0;
+		FOREACH single IN ARRAY ids LOOP
+			BEGIN
+				pruned := pruned + wb.forget_executions(ARRAY[single]);
+			EXCEPTION WHEN integrity_constraint_violation THEN
+				NULL;
+			END;
+		END LOOP;
+	END;
 	-- ids are given in the order of time, or nearly so
 	after_id := CASE WHEN seen.total = 1000 AND seen.old > 0 THEN seen.last_id END;
 END $$;

@@ -136,6 +136,25 @@ take(void)
 	LWLockRelease(wb_shared->lock);
 }
 
+/* Forget databases that are not in a list: they were dropped. */
+void
+wb_suppressed_forget_others(const List *databases)
+{
+	HASH_SEQ_STATUS scan;
+	WbSuppressed *entry;
+
+	if (wb_shared == NULL)
+		return;
+	LWLockAcquire(wb_shared->lock, LW_EXCLUSIVE);
+	hash_seq_init(&scan, wb_shared_suppressed);
+	while ((entry = hash_seq_search(&scan)) != NULL)
+	{
+		if (!list_member_oid(databases, entry->key.database))
+			hash_search(wb_shared_suppressed, &entry->key, HASH_REMOVE, NULL);
+	}
+	LWLockRelease(wb_shared->lock);
+}
+
 static void
 write_taken(void)
 {

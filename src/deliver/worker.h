@@ -99,6 +99,7 @@ extern bool wb_worker_register(Oid database, pid_t notify_pid,
 
 /* deliver/suppressed.c */
 extern void wb_suppressed_write(void);
+extern void wb_suppressed_forget_others(const List *databases);
 
 /* deliver/upkeep.c */
 extern void wb_upkeep_call(void);

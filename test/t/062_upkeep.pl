@@ -147,16 +147,23 @@ my $settled = q(SELECT state, count(*) FROM wb.executions e WHERE automation_nam
 	$node->wait_until_settled;
 	cmp_ok($old, '>', 5, 'there is history');
 
-	# A foreign key of the user's own forbids it; nothing else suffers.
-	$node->sql(q(CREATE TABLE mine (id bigint REFERENCES wb.executions); INSERT INTO mine SELECT min(id) FROM wb.executions));
+	# A trigger of the user's own forbids it; nothing else suffers.
+	$node->sql(q(CREATE FUNCTION forbid() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not mine'; END $$;
+		CREATE TRIGGER forbid BEFORE DELETE ON wb.executions FOR EACH ROW EXECUTE FUNCTION forbid();));
 	my $pid = $node->worker_pid;
 	my $offset = -s $node->logfile;
 	$node->set('wb_automations.retention', q('1d'));
-	$node->wait_for_log(qr/WARNING:  could not remove old history: update or delete on table "executions" violates foreign key constraint/, $offset);
+	$node->wait_for_log(qr/WARNING:  could not remove old history: not mine/, $offset);
 	fire('note', 1);
 	$node->wait_until_settled;
 	is($node->worker_pid, $pid, 'history that cannot be removed stops no worker');
 
+	# A foreign key of the user's own keeps what it refers to.
+	$node->sql(q(CREATE TABLE mine (id bigint REFERENCES wb.executions); INSERT INTO mine SELECT min(id) FROM wb.executions WHERE automation_name = 'ancient';
+		DROP TRIGGER forbid ON wb.executions));
+	$node->reload;
+	$node->poll(q(SELECT count(*) FROM wb.executions WHERE triggered_at < now() - interval '1 day'), 1);
+	is($node->sql(q(SELECT count(*) FROM wb.executions e JOIN mine USING (id))), '1', 'what a foreign key refers to stays');
 	$node->sql('DROP TABLE mine');
 	$node->reload;
 	$node->poll(q(SELECT count(*) FROM wb.executions WHERE triggered_at < now() - interval '1 day'), 0);

@@ -73,6 +73,7 @@ sub run
 # must be at the end.
 my %expected;	# database => has tables
 my $names = 0;
+my $has_copy = 0;
 my @steps = (
 	[ 4, sub { my $new = 'd' . ++$names; return if keys %expected >= 3;
 		my ($result) = run('postgres', "CREATE DATABASE $new"); $expected{$new} = 0 if !$result; } ],
@@ -91,12 +92,12 @@ my @steps = (
 		$expected{$new} = delete $expected{$database} if !$result; } ],
 	[ 2, sub { my ($database) = @_ or return; my $new = 'd' . ++$names; return if keys %expected >= 3;
 		my ($result) = run('postgres', "CREATE DATABASE $new TEMPLATE $database");
-		$expected{$new} = $expected{$database} if !$result; } ],
+		($expected{$new}, $has_copy) = ($expected{$database}, 1) if !$result; } ],
 	[ 2, sub { my ($database) = @_ or return;
 		run('postgres', "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 			WHERE datname = '$database' AND backend_type = 'wb_automations worker'"); } ]);
 my @choices = map { ($_->[1]) x $_->[0] } @steps;
-my ($failed, $wrong) = (0, 0);
+my $wrong = 0;
 for my $sequence (1 .. $sequences)
 {
 	for (1 .. 6)
@@ -105,8 +106,10 @@ for my $sequence (1 .. $sequences)
 		$choices[ rand @choices ]->($database // ());
 	}
 
-	# A copy has a worker as soon as the launcher looks: have it look now.
-	kill 'USR2', $node->sql(q(SELECT pid FROM pg_stat_activity WHERE backend_type = 'wb_automations launcher'));
+	# Nobody tells the launcher of a copy; it looks once a minute, or now.
+	kill 'USR2', $node->sql(q(SELECT pid FROM pg_stat_activity WHERE backend_type = 'wb_automations launcher'))
+	  if $has_copy;
+	$has_copy = 0;
 	my $want = join ' ', grep { $expected{$_} } sort keys %expected;
 	local $PostgreSQL::Test::Utils::timeout_default = 15;
 	next if $node->poll_query_until('postgres', $workers, $want);

@@ -121,7 +121,7 @@ BEGIN
 		coalesce(e.result #>> '{error,message}', d.last_error) AS error,
 		CASE WHEN d.attempts > 0 THEN d.due_at END AS next_attempt_at,
 		e.why, e.event, e.action, e.result,
-		e.automation_id, e.run_id, e.artifact_id, e.project_id, e.scope_type, e.scope_id
+		e.automation_id, e.run_id, e.artifact_id, e.project_id, e.scope_type, e.scope_id, e.origin
 	FROM wb.executions e
 	LEFT JOIN wb.deliveries d ON d.execution_id = e.id
 	LEFT JOIN LATERAL (SELECT t.attempt, t.status_code FROM wb.delivery_attempts t
@@ -129,6 +129,26 @@ BEGIN
 	ORDER BY e.id DESC;
 	COMMENT ON VIEW wb.automation_history IS
 	'What automations did, newest first: one row an execution, with what it met on its way and why it fired.';
+
+	CREATE OR REPLACE VIEW wb.stat_automations WITH (security_invoker = true) AS
+	SELECT a.id AS automation_id, a.name AS automation_name, a.enabled, e.pending, e.finished, e.failed, e.skipped,
+		coalesce(s.suppressed, 0) AS suppressed, e.errors, e.last_fired_at, e.last_finished_at, e.last_failed_at,
+		s.suppressed_at AS last_suppressed_at, e.next_attempt_at
+	FROM wb.automations a
+	LEFT JOIN wb.automation_stats s ON s.automation_id = a.id
+	CROSS JOIN LATERAL (SELECT count(*) FILTER (WHERE x.state = 'PENDING') AS pending,
+			count(*) FILTER (WHERE x.state = 'FINISHED') AS finished,
+			count(*) FILTER (WHERE x.state = 'FAILED' AND x.origin <> 'error') AS failed,
+			count(*) FILTER (WHERE x.state = 'SKIPPED') AS skipped,
+			count(*) FILTER (WHERE x.origin = 'error') AS errors,
+			max(x.triggered_at) FILTER (WHERE x.origin = 'event' AND x.state <> 'SKIPPED') AS last_fired_at,
+			max(x.settled_at) FILTER (WHERE x.state = 'FINISHED') AS last_finished_at,
+			max(x.settled_at) FILTER (WHERE x.state = 'FAILED' AND x.origin <> 'error') AS last_failed_at,
+			min(d.due_at) AS next_attempt_at
+		FROM wb.executions x LEFT JOIN wb.deliveries d ON d.execution_id = x.id
+		WHERE x.automation_id = a.id) e;
+	COMMENT ON VIEW wb.stat_automations IS
+	'What each automation did, as far as history goes back: its executions by state, matches that its cooldown suppressed, and times.';
 	PERFORM wb.create_automation_list();
 END $$;
 COMMENT ON FUNCTION wb.create_views() IS 'Makes the views over the tables. Part of wb.setup().';

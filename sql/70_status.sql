@@ -1,5 +1,17 @@
 -- wb.status(): everything that stands between a firing and its delivery.
 
+CREATE FUNCTION wb.stat_worker(OUT pid integer, OUT state text, OUT started_at timestamptz, OUT starts bigint, OUT in_flight bigint,
+	OUT wakes bigint, OUT looks bigint, OUT claims bigint, OUT claimed bigint, OUT records bigint, OUT delivered bigint,
+	OUT retried bigint, OUT failed bigint, OUT skipped bigint, OUT held bigint, OUT rows_per_claim double precision,
+	OUT full_look_ms bigint, OUT memory bigint, OUT last_error text, OUT last_error_at timestamptz)
+LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'wb_sql_stat_worker';
+COMMENT ON FUNCTION wb.stat_worker() IS
+'What this database''s worker did since the server started: one row. state: stopped, idle or sending. looks: at the queue; claims: looks '
+'that took something, claimed: rows; records: transactions; full_look_ms: what reading all of the queue took last; memory: bytes. '
+'NULL from started_at on where the library is not preloaded.';
+REVOKE EXECUTE ON FUNCTION wb.stat_worker() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION wb.stat_worker() TO pg_monitor;
+
 CREATE FUNCTION wb.status() RETURNS TABLE (item text, ok boolean, detail text, hint text)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
@@ -7,8 +19,22 @@ DECLARE
 	installed record;
 	queue record;
 	missing bigint;
+	captures boolean;
+	deaf text;
+	most bigint;
 BEGIN
 	PERFORM wb.require_setup();
+
+	captures := current_setting('wb_automations.capture');
+	SELECT string_agg(p.proname, ', ' ORDER BY p.proname) INTO deaf FROM pg_proc p
+	WHERE p.pronamespace = 'wb'::regnamespace AND p.proname ~ '^capture_' AND (
+		NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgfoid = p.oid)
+		OR EXISTS (SELECT FROM pg_trigger t WHERE t.tgfoid = p.oid AND t.tgenabled NOT IN ('O', 'A')));
+	RETURN QUERY SELECT 'capture', captures AND deaf IS NULL,
+		CASE WHEN deaf IS NOT NULL THEN 'triggers are missing or disabled: ' || deaf
+			WHEN captures THEN 'rows are judged' ELSE 'rows that this session writes are not judged' END,
+		CASE WHEN deaf IS NOT NULL THEN 'Run SELECT wb.setup(); if they are missing, ALTER TABLE ... ENABLE TRIGGER if they are disabled.'
+			WHEN NOT captures THEN 'The setting wb_automations.capture is off.' END;
 
 	RETURN QUERY SELECT 'launcher', wb.launcher_pid() IS NOT NULL,
 		coalesce('runs as process ' || wb.launcher_pid(), 'does not run: the library is not preloaded'),
@@ -41,12 +67,14 @@ BEGIN
 		count(*) FILTER (WHERE d.attempts = 0 AND d.last_error IS NOT NULL) AS held,
 		count(*) FILTER (WHERE d.installation_id <> installed.id) AS foreign_rows, max(d.last_error) AS error
 	INTO queue FROM wb.deliveries d;
-	RETURN QUERY SELECT 'queue', queue.failing = 0 AND queue.held = 0 AND queue.foreign_rows = 0 AND
+	most := current_setting('wb_automations.queue_limit');
+	RETURN QUERY SELECT 'queue', queue.total <= most AND queue.failing = 0 AND queue.held = 0 AND queue.foreign_rows = 0 AND
 			coalesce(queue.oldest > clock_timestamp() - interval '1 minute', true),
 		format('%s waiting, %s of them after a failed attempt, %s held%s', queue.total, queue.failing, queue.held,
 			coalesce('; oldest due at ' || queue.oldest, '')) || coalesce(': ' || queue.error, ''),
 		CASE WHEN queue.foreign_rows > 0 THEN
 			format('%s belong to another installation; call SELECT wb.arm(''send''); or SELECT wb.arm(''discard'');', queue.foreign_rows)
+			WHEN queue.total > most THEN format('More than wb_automations.queue_limit, %s: the worker skips the oldest of the automation that has most of them.', most)
 			WHEN queue.held > 0 THEN 'They are sent as soon as what holds them is mended; nothing is lost meanwhile.'
 			WHEN queue.failing > 0 THEN 'See next_attempt_at and error in wb.automation_history.'
 			WHEN queue.oldest < clock_timestamp() - interval '1 minute' THEN 'The oldest is late: see the items above, or the server log.' END;

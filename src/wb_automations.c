@@ -32,5 +32,6 @@ _PG_init(void)
 	wb_writer_slot_register();
 	wb_wake_register_callbacks();
 	wb_overlap_register();
+	wb_shared_register();
 	wb_launcher_register();
 }

@@ -181,6 +181,8 @@ wb_judge_metric(WbCandidate *candidate, const WbEvent *event,
 		return;
 	if (is_broken || holds(candidate, series, &verdict))
 		candidate->quiet_until = fire(automation, &verdict);
+	else if (automation->broken == NULL)
+		wb_suppressed_count(automation->id);
 }
 
 /* Is the state of a run one that a rule waits for? */

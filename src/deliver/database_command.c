@@ -7,7 +7,9 @@
  * always is.  So before such a command its worker is asked to end, and after
  * a command that left the database in place it is started again.  Meanwhile
  * the command's own lock on the database, taken a little earlier here, keeps
- * every new worker waiting outside.  DROP EXTENSION only has to wake it.
+ * every new worker waiting outside.  DROP EXTENSION only has to wake it, and
+ * so has COMMIT PREPARED, because the session that fired is not the one that
+ * commits.
  *
  * The hook stands in every backend that loaded the library: in all of them
  * where it is preloaded.
@@ -147,12 +149,15 @@ start_again(Oid database)
 		wb_worker_register(database, 0, &handle);
 }
 
-/* A worker that is woken sees by itself that its extension is gone. */
+/* Is there something for a worker to see once this command has committed? */
 static bool
-drops_extension(Node *statement)
+concerns_own_worker(Node *statement)
 {
-	return IsA(statement, DropStmt) &&
-		castNode(DropStmt, statement)->removeType == OBJECT_EXTENSION;
+	if (IsA(statement, DropStmt))
+		return castNode(DropStmt, statement)->removeType == OBJECT_EXTENSION;
+	return IsA(statement, TransactionStmt) &&
+		castNode(TransactionStmt, statement)->kind ==
+		TRANS_STMT_COMMIT_PREPARED;
 }
 
 static void
@@ -165,7 +170,7 @@ run_command(PlannedStmt *planned, const char *query, bool is_read_only_tree,
 	ProcessUtility_hook_type next = next_hook ? next_hook :
 	standard_ProcessUtility;
 
-	if (drops_extension(planned->utilityStmt))
+	if (concerns_own_worker(planned->utilityStmt))
 		wb_wake_worker_at_commit();
 	if (!OidIsValid(stopped))
 	{

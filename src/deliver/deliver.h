@@ -132,6 +132,9 @@ extern const char *wb_address_refusal_text(const char *address);
 /* deliver/batch.c */
 extern void wb_batch_register_hooks(void);
 
+/* deliver/complaint.c */
+extern void wb_complain(const WbDelivery *delivery);
+
 /* deliver/digest.c */
 extern void wb_digest_settle(WbDelivery *delivery, dlist_head *settled);
 extern int	wb_digest_covered_count(void);
@@ -181,6 +184,12 @@ extern void wb_retry_judge(WbDelivery *delivery);
 extern char *wb_secret_open(int64 entity_id, const char *name,
 							WbOutcome *outcome);
 
+/* deliver/shared.c */
+extern void wb_shared_register(void);
+
+/* deliver/suppressed.c */
+extern void wb_suppressed_count(int64 automation_id);
+
 /* deliver/template.c */
 extern char *wb_template_expand(const char *text, const WbDelivery *delivery,
 								bool with_secrets, WbOutcome *outcome);
@@ -191,6 +200,8 @@ extern Jsonb *wb_template_expand_json(Jsonb *document,
 /* deliver/transaction.c */
 extern void wb_worker_begin(const char *activity);
 extern void wb_worker_commit(void);
+extern bool wb_worker_try(const char *activity, const char *what,
+						  void (*work) (void));
 
 /* deliver/url.c */
 extern const char *wb_url_refusal(const char *url, const char **hint);
@@ -204,6 +215,10 @@ extern void wb_wake_launcher_at_commit(void);
 /* deliver/sweep.c */
 extern long wb_sweep_wait_ms(void);
 extern void wb_sweep_runs(void);
+
+/* deliver/worker_stat.c */
+extern void wb_stat_outcome(WbOutcomeKind kind);
+extern void wb_stat_record(void);
 
 /* deliver/launcher.c, deliver/worker.c */
 extern void wb_launcher_register(void);

@@ -39,11 +39,11 @@
 #include "storage/proc.h"
 #include "storage/sinval.h"
 #include "support/clock.h"
+#include "support/compat.h"
 #include "support/setting.h"
 #include "tcop/tcopprot.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
-#include "utils/wait_event.h"
 
 #define LOOK_INTERVAL_MS		60000
 #define RESTART_SECONDS			5
@@ -51,6 +51,8 @@
 /* How long to wait for a free slot, where the last look got some, or none. */
 #define SOME_STARTED_WAIT_MS	100
 #define NONE_STARTED_WAIT_MS	10000
+
+static uint32 wait_idle = 0;
 
 static volatile sig_atomic_t is_called = false;
 
@@ -190,6 +192,7 @@ look_at_databases(bool everywhere)
 		}
 		seen = lappend_oid(seen, database);
 	}
+	wb_suppressed_forget_others(databases);
 	list_free(databases);
 	list_free(seen_databases);
 	list_free(served_databases);
@@ -211,7 +214,7 @@ wait_for_wake(long timeout_ms, bool *is_doubtful)
 {
 	int			events = WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT |
 								   WL_EXIT_ON_PM_DEATH, timeout_ms,
-								   PG_WAIT_EXTENSION);
+								   wb_wait_event(&wait_idle, "WbLauncherIdle"));
 
 	if ((events & WL_LATCH_SET) == 0)
 		return false;

@@ -230,6 +230,7 @@ wb_pick_due(int limit, TimestampTz now, pg_uuid_t *installation,
 
 		*next_look = read_next_due(now);
 		end_ms = wb_clock_monotonic_ms();
+		wb_stat_full_look(end_ms - start_ms);
 		next_full_ms = end_ms + FULL_LOOK_SHARE * Max(end_ms - start_ms, 1);
 	}
 	else

@@ -25,12 +25,13 @@
 #include "support/relation.h"
 #include "support/setting.h"
 #include "utils/acl.h"
-#include "utils/wait_event.h"
 
 #define RESTART_SECONDS		1
 #define CONNECT_POLL_MS		10
 
 WB_FUNCTION_INFO_V1(wb_sql_start_worker);
+
+static uint32 wait_start = 0;
 
 /*
  * Ask for a worker in a database.  Returns false where no slot is free.  A
@@ -96,7 +97,7 @@ wait_until_connected(BackgroundWorkerHandle *handle)
 			return false;
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT |
 						 WL_EXIT_ON_PM_DEATH, CONNECT_POLL_MS,
-						 PG_WAIT_EXTENSION);
+						 wb_wait_event(&wait_start, "WbStartWorker"));
 		ResetLatch(MyLatch);
 		CHECK_FOR_INTERRUPTS();
 	}

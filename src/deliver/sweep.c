@@ -15,14 +15,11 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "deliver/deliver.h"
 #include "support/clock.h"
 #include "support/plan.h"
 #include "support/setting.h"
-#include "utils/memutils.h"
-#include "utils/resowner.h"
 #include "utils/timestamp.h"
 
 #define SWEEP_INTERVAL_MS	60000
@@ -46,39 +43,19 @@ wb_sweep_wait_ms(void)
 	return (long) Max(next_ms - wb_clock_monotonic_ms(), 0);
 }
 
+static void
+run_sweep(void)
+{
+	Datum		now = TimestampTzGetDatum(wb_clock_now());
+
+	wb_plan_run(&sweep, &now, NULL, SPI_OK_SELECT);
+}
+
 /* Sweep, in a transaction of its own. */
 void
 wb_sweep_runs(void)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner;
-
 	last_sweep_ms = wb_clock_monotonic_ms();
-	wb_worker_begin("looking for silent runs");
-	owner = CurrentResourceOwner;
-	BeginInternalSubTransaction(NULL);
-	PG_TRY();
-	{
-		Datum		now = TimestampTzGetDatum(wb_clock_now());
-
-		wb_plan_run(&sweep, &now, NULL, SPI_OK_SELECT);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		ErrorData  *error;
-
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		ereport(WARNING,
-				(errcode(error->sqlerrcode),
-				 errmsg("could not look for silent runs: %s", error->message)));
-		FreeErrorData(error);
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
-	wb_worker_commit();
+	(void) wb_worker_try("looking for silent runs", "look for silent runs",
+						 run_sweep);
 }

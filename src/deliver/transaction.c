@@ -22,6 +22,8 @@
 #include "storage/ipc.h"
 #include "support/plan.h"
 #include "support/relation.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 
 /* A plan is kept for this many transactions. */
@@ -62,4 +64,45 @@ wb_worker_commit(void)
 	PopActiveSnapshot();
 	wb_relation_restore_identity(&identity_before);
 	CommitTransactionCommand();
+}
+
+/*
+ * Do work that is no delivery, in a transaction of its own.  An error in it,
+ * of a user's trigger say, is logged as "could not do this" and stops no
+ * delivery.  Returns whether there was none.
+ */
+bool
+wb_worker_try(const char *activity, const char *what, void (*work) (void))
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner;
+	volatile bool is_done = false;
+
+	wb_worker_begin(activity);
+	owner = CurrentResourceOwner;
+	BeginInternalSubTransaction(NULL);
+	PG_TRY();
+	{
+		work();
+		ReleaseCurrentSubTransaction();
+		is_done = true;
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		ereport(WARNING,
+				(errcode(error->sqlerrcode),
+				 errmsg("could not %s: %s", what, error->message)));
+		FreeErrorData(error);
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	wb_worker_commit();
+	return is_done;
 }

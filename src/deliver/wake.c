@@ -64,8 +64,8 @@ wake_worker(void)
 }
 
 /*
- * A prepared transaction commits in another backend, which does not know of
- * us; the worker's regular look at the queue finds its deliveries.
+ * A prepared transaction commits in another backend, which does not know what
+ * fired: there, the command itself wakes the worker (database_command.c).
  */
 static void
 wake_at_end(XactEvent event, void *argument)

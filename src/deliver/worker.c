@@ -28,14 +28,15 @@
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "storage/lock.h"
+#include "storage/lwlock.h"
 #include "storage/proc.h"
 #include "support/clock.h"
+#include "support/compat.h"
 #include "support/setting.h"
 #include "tcop/tcopprot.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
-#include "utils/wait_event.h"
 
 #define LOOK_INTERVAL_MS		60000
 #define RECORD_BATCH			100
@@ -47,6 +48,10 @@
  */
 #define REST_AFTER_FAILURE_MS	10000
 #define REST_AFTER_CRASH_MS		1000
+
+static uint32 wait_answer = 0;
+static uint32 wait_work = 0;
+static uint32 wait_rest = 0;
 
 static bool is_serving = false;
 static MemoryContext turn_context = NULL;
@@ -117,6 +122,7 @@ obey_signals(void)
 		ConfigReloadPending = false;
 		ProcessConfigFile(PGC_SIGHUP);
 		must_look = true;
+		wb_upkeep_call();
 	}
 	if (wb_session_must_leave() || !wb_setting_worker)
 	{
@@ -155,9 +161,11 @@ look_at_queue(void)
 {
 	dlist_head	to_send = DLIST_STATIC_INIT(to_send);
 	dlist_head	unsent = DLIST_STATIC_INIT(unsent);
+	int			before = wb_hand_count();
 
 	must_look = false;
 	last_look_ms = wb_clock_monotonic_ms();
+	wb_clock_jump_follow();
 	wb_claim_batch(free_capacity(), &to_send, &unsent, &next_look);
 	if (next_look == DT_NOBEGIN)
 	{
@@ -165,6 +173,7 @@ look_at_queue(void)
 				(errmsg("extension wb_automations is gone, so its worker ends")));
 		proc_exit(0);
 	}
+	wb_stat_look(wb_hand_count() - before);
 	add_ended(&unsent);
 
 	Assert(!IsTransactionState());
@@ -201,9 +210,9 @@ shorter(long one, long other)
 static void
 wait_for_work(void)
 {
-	long		wait_ms = shorter(shorter(record_wait_ms(),
-										  Min(wb_sweep_wait_ms(),
-											  wb_recheck_wait_ms())),
+	long		upkeep_ms = Min(Min(wb_sweep_wait_ms(), wb_upkeep_wait_ms()),
+								wb_recheck_wait_ms());
+	long		wait_ms = shorter(shorter(record_wait_ms(), upkeep_ms),
 								  shorter(look_wait_ms(), wb_http_wait_ms()));
 	int			events;
 
@@ -211,17 +220,21 @@ wait_for_work(void)
 	{
 		pgstat_report_stat(wb_hand_count() == 0);
 		pgstat_report_activity(STATE_IDLE, NULL);
+		wb_stat_rest(wb_hand_count());
 	}
 	events = WaitLatchOrSocket(MyLatch, WL_LATCH_SET | WL_SOCKET_READABLE |
 							   WL_EXIT_ON_PM_DEATH |
 							   (wait_ms < 0 ? 0 : WL_TIMEOUT),
 							   wb_http_wait_socket(), wait_ms,
-							   PG_WAIT_EXTENSION);
+							   wb_hand_count() > 0 ?
+							   wb_wait_event(&wait_answer, "WbWorkerAnswer") :
+							   wb_wait_event(&wait_work, "WbWorkerIdle"));
 	if (events & WL_LATCH_SET)
 	{
 		ResetLatch(MyLatch);
 		must_look = true;
 		wb_recheck_hurry();
+		wb_stat_wake();
 	}
 }
 
@@ -235,7 +248,7 @@ rest(int64 time_ms)
 	{
 		obey_signals();
 		WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-				  (long) left_ms, PG_WAIT_EXTENSION);
+				  (long) left_ms, wb_wait_event(&wait_rest, "WbWorkerRest"));
 		ResetLatch(MyLatch);
 		left_ms = until_ms - wb_clock_monotonic_ms();
 	}
@@ -245,6 +258,7 @@ rest(int64 time_ms)
 static void
 serve(void)
 {
+	wb_stat_start();
 	wb_hand_start();
 	if (wb_crash_recover())
 		rest(REST_AFTER_CRASH_MS);
@@ -265,10 +279,24 @@ serve(void)
 			wb_sweep_runs();
 		if (wb_recheck_wait_ms() == 0)
 			wb_recheck_look();
+		if (wb_upkeep_wait_ms() == 0)
+			wb_upkeep_run();
 		MemoryContextSwitchTo(turn_context);
 		drive_requests();
 		wait_for_work();
 	}
+}
+
+static void
+note_error(void)
+{
+	ErrorData  *error;
+
+	LWLockReleaseAll();
+	MemoryContextSwitchTo(TopMemoryContext);
+	error = CopyErrorData();
+	wb_stat_error(error->message);
+	FreeErrorData(error);
 }
 
 /*
@@ -279,6 +307,7 @@ static void
 end_after_error(int64 started_ms)
 {
 	is_serving = false;
+	note_error();
 	EmitErrorReport();
 	FlushErrorState();
 	AbortOutOfAnyTransaction();

@@ -50,6 +50,9 @@ typedef struct WbHandList
 extern void wb_claim_batch(int limit, dlist_head *to_send, dlist_head *ended,
 						   TimestampTz *next_look);
 
+/* deliver/clock_jump.c */
+extern void wb_clock_jump_follow(void);
+
 /* deliver/contend.c */
 extern char *wb_contend_lose(const WbContender *contender);
 
@@ -99,5 +102,22 @@ extern bool wb_session_must_leave(void);
 /* deliver/start_worker.c */
 extern bool wb_worker_register(Oid database, pid_t notify_pid,
 							   BackgroundWorkerHandle **handle);
+
+/* deliver/suppressed.c */
+extern void wb_suppressed_write(void);
+extern void wb_suppressed_forget_others(const List *databases);
+
+/* deliver/upkeep.c */
+extern void wb_upkeep_call(void);
+extern long wb_upkeep_wait_ms(void);
+extern void wb_upkeep_run(void);
+
+/* deliver/worker_stat.c */
+extern void wb_stat_start(void);
+extern void wb_stat_wake(void);
+extern void wb_stat_look(int claimed);
+extern void wb_stat_full_look(int64 milliseconds);
+extern void wb_stat_rest(int in_flight);
+extern void wb_stat_error(const char *message);
 
 #endif							/* WB_WORKER_H */

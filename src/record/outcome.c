@@ -273,7 +273,14 @@ wb_record_write(dlist_head *ended)
 							 dlist_container(WbDelivery, node, iter.cur));
 	list_sort(deliveries, compare_ids);
 	foreach(cell, deliveries)
-		add_delivery(&batch, lfirst(cell));
+	{
+		const WbDelivery *delivery = lfirst(cell);
+
+		add_delivery(&batch, delivery);
+		wb_stat_outcome(delivery->outcome.kind);
+		wb_complain(delivery);
+	}
+	wb_stat_record();
 	run(&batch, &settle_executions, SETTLED_ID, SPI_OK_UPDATE);
 	run(&batch, &delete_deliveries, SETTLED_ID, SPI_OK_DELETE);
 	run(&batch, &queue_again, QUEUED_ID, SPI_OK_UPDATE);

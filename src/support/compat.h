@@ -20,6 +20,7 @@
 #include "fmgr.h"
 #include "storage/proc.h"
 #include "utils/rel.h"
+#include "utils/wait_event.h"
 
 #if PG_VERSION_NUM < 150000
 #error "wb_automations needs PostgreSQL 15 or newer"
@@ -87,6 +88,22 @@ wb_proc_is_background_worker(const PGPROC *proc)
 #else
 	return proc->isBackgroundWorker;
 #endif
+}
+
+/*
+ * A wait event of ours, by its name, which pg_stat_activity shows from 17 on.
+ * "event" keeps it, and starts as 0.
+ */
+static inline uint32
+wb_wait_event(uint32 *event, const char *name)
+{
+#if PG_VERSION_NUM >= 170000
+	if (*event == 0)
+		*event = WaitEventExtensionNew(name);
+#else
+	*event = PG_WAIT_EXTENSION;
+#endif
+	return *event;
 }
 
 #endif							/* WB_COMPAT_H */

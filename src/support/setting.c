@@ -32,7 +32,9 @@ int			wb_setting_connect_timeout = 5000;
 int			wb_setting_crash_timeout = 300;
 int			wb_setting_delivery = WB_DELIVERY_ON;
 int			wb_setting_max_in_flight = 128;
+int			wb_setting_queue_limit = 1000000;
 int			wb_setting_request_timeout = 15000;
+int			wb_setting_retention = 0;
 int			wb_setting_series_memory = 16384;
 
 static const struct config_enum_entry delivery_modes[] = {
@@ -85,9 +87,15 @@ static const struct
 	{"wb_automations.max_in_flight", PGC_SIGHUP, 0,
 		&wb_setting_max_in_flight, 128, 1, 1000,
 	"Requests that a worker has open at one time."},
+	{"wb_automations.queue_limit", PGC_SIGHUP, 0,
+		&wb_setting_queue_limit, 1000000, 1000, INT_MAX,
+	"Deliveries that may wait; beyond, the oldest of the busiest automation are skipped."},
 	{"wb_automations.request_timeout", PGC_SIGHUP, GUC_UNIT_MS,
 		&wb_setting_request_timeout, 15000, 10, 30000,
 	"Longest time from the start of a request to the end of its answer."},
+	{"wb_automations.retention", PGC_SIGHUP, GUC_UNIT_MIN,
+		&wb_setting_retention, 0, 0, INT_MAX,
+	"Age at which the worker deletes settled executions; 0 keeps them."},
 	{"wb_automations.series_memory", PGC_USERSET, GUC_UNIT_KB,
 		&wb_setting_series_memory, 16384, 0, 1024 * 1024,
 	"Memory for the metrics that a session keeps from one statement to the next."},

@@ -13,6 +13,17 @@ SELECT item, ok, regexp_replace(regexp_replace(detail, '[0-9a-f]{8}-[0-9a-f-]+, 
 -- nothing queued; no worker runs here
 EXECUTE status;
 
+-- rows that are not judged, and why
+SET wb_automations.capture = off;
+SELECT item, ok, detail, hint FROM wb.status() WHERE item = 'capture';
+RESET wb_automations.capture;
+ALTER TABLE wb.run_metrics DISABLE TRIGGER wb_capture;
+DROP TRIGGER wb_capture ON wb.artifact_aliases;
+SELECT item, ok, detail, hint FROM wb.status() WHERE item = 'capture';
+ALTER TABLE wb.run_metrics ENABLE TRIGGER wb_capture;
+SELECT wb.setup() \gset
+SELECT item, ok, detail, hint FROM wb.status() WHERE item = 'capture';
+
 -- a firing waits
 SELECT wb.create_project('status', 'p') AS project \gset
 SELECT wb.create_webhook_integration('status', 'hook', 'http://127.0.0.1:1/') AS hook \gset

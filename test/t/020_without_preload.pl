@@ -57,6 +57,8 @@ is($node->sql('SELECT state FROM wb.automation_history'), 'FINISHED', 'wb.start_
 is($node->worker_pid, $pid, 'and returns the process id of the worker');
 is($node->sql('SELECT wb.start_worker()'), $pid, 'again, it returns the one that runs');
 is($node->sql('SELECT item FROM wb.status() WHERE NOT ok'), 'launcher', 'wb.status() sees it');
+is($node->sql('SELECT pid = wb.worker_pid(), state, starts IS NULL FROM wb.stat_worker()'), 't|idle|t',
+	'wb.stat_worker() knows that it runs, and no more');
 ($result, $out, $err) = $node->psql('postgres', 'SELECT wb.setup()');
 is($err, '', 'wb.setup() has nothing to warn of any more');
 

@@ -185,6 +185,12 @@ BEGIN
 		CONSTRAINT integrations_name_check CHECK (kind = 'SLACK'
 			OR (length(name) <= 64 AND name ~ '^[-\w]+([ ]+[-\w]+)*$')),
 		CONSTRAINT integrations_max_attempts_check CHECK (max_attempts BETWEEN 1 AND 12));
+	ALTER TABLE wb.integrations
+		ADD COLUMN IF NOT EXISTS ordered boolean NOT NULL DEFAULT false,
+		ADD COLUMN IF NOT EXISTS state text NOT NULL DEFAULT 'active'
+			CONSTRAINT integrations_state_check CHECK (state IN ('active', 'paused', 'disabled')),
+		ADD COLUMN IF NOT EXISTS state_reason text,
+		ADD COLUMN IF NOT EXISTS resumed_at timestamptz;
 
 	-- event_source and event_key are filled by the check trigger: they are what
 	-- a writer looks rules up by, on plain columns.
@@ -263,6 +269,11 @@ BEGIN
 	CREATE INDEX IF NOT EXISTS deliveries_integration_id_due_at_idx
 		ON wb.deliveries (integration_id, due_at, execution_id);
 
+	-- What was put back, in the order that an ordered integration keeps.  New
+	-- rows are not in it.
+	CREATE INDEX IF NOT EXISTS deliveries_put_back_idx
+		ON wb.deliveries (integration_id, execution_id) WHERE last_error IS NOT NULL;
+
 	-- What each attempt met.  Append only.
 	CREATE TABLE IF NOT EXISTS wb.delivery_attempts (
 		execution_id bigint NOT NULL,
@@ -272,6 +283,33 @@ BEGIN
 		status_code  integer,
 		error        text,
 		PRIMARY KEY (execution_id, attempt));
+	ALTER TABLE wb.delivery_attempts
+		ADD COLUMN IF NOT EXISTS dns_ms real,
+		ADD COLUMN IF NOT EXISTS connect_ms real,
+		ADD COLUMN IF NOT EXISTS tls_ms real,
+		ADD COLUMN IF NOT EXISTS first_byte_ms real;
+
+	-- What the worker, which alone writes it, has learnt about each integration.
+	-- No index but the key, so that every update stays on its page.
+	CREATE TABLE IF NOT EXISTS wb.integration_states (
+		integration_id    bigint PRIMARY KEY,
+		resumed_at        timestamptz,
+		paused_until      timestamptz,
+		pauses            integer NOT NULL,
+		failures          integer NOT NULL,
+		refusals          integer NOT NULL,
+		breaker_opened_at timestamptz,
+		breaker_openings  integer NOT NULL,
+		probe_at          timestamptz,
+		delivered         bigint NOT NULL,
+		retried           bigint NOT NULL,
+		failed            bigint NOT NULL,
+		held              bigint NOT NULL,
+		throttled         bigint NOT NULL,
+		last_success_at   timestamptz,
+		last_error        text,
+		last_error_at     timestamptz
+	) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
 
 	-- The worker's journal: what it has taken and not yet recorded.  A row that
 	-- another generation of the worker left behind names what a crash interrupted.

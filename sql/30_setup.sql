@@ -108,7 +108,7 @@ BEGIN
 		coalesce(d.attempts, a.attempt, 0)::integer AS attempts,
 		a.status_code,
 		coalesce(e.result #>> '{error,message}', d.last_error) AS error,
-		CASE WHEN d.attempts > 0 THEN d.due_at END AS next_attempt_at,
+		CASE WHEN d.last_error IS NOT NULL THEN d.due_at END AS next_attempt_at,
 		e.why, e.event, e.action, e.result,
 		e.automation_id, e.run_id, e.artifact_id, e.project_id
 	FROM wb.executions e
@@ -119,6 +119,7 @@ BEGIN
 	COMMENT ON VIEW wb.automation_history IS
 	'What automations did, newest first: one row an execution, with what it met on its way and why it fired.';
 	PERFORM wb.create_automation_list();
+	PERFORM wb.create_stat_integrations();
 END $$;
 COMMENT ON FUNCTION wb.create_views() IS 'Makes the views over the tables. Part of wb.setup().';
 

@@ -140,6 +140,8 @@ wb_answer_conclude(const WbAnswer *answer, WbDelivery *delivery)
 
 	outcome->status_code = answer->status_code;
 	outcome->milliseconds = answer->milliseconds;
+	outcome->timings = answer->timings;
+	outcome->retry_after_ms = answer->retry_after_ms;
 	if (answer->status_code > 0)
 		outcome->body = clean_text(answer->kept, answer->kept_bytes,
 								   request->secrets);

@@ -20,6 +20,8 @@ typedef struct WbAnswer
 {
 	int			status_code;	/* 0 where none came */
 	float8		milliseconds;
+	WbTimings	timings;
+	int64		retry_after_ms; /* 0: it does not say */
 	const char *failure;		/* why it is incomplete, or NULL; static */
 	bool		has_socket;		/* an address was good enough to try */
 	bool		is_cut;			/* we have seen enough of it, and hung up */

@@ -88,8 +88,13 @@ claim(int limit, dlist_head *to_send, TimestampTz *next_look)
 						   to_send, &settled);
 		if (!dlist_is_empty(to_send))
 			write_claim(to_send, now);
+
+		/* whoever may have one at a time gets the next one at once */
 		if (!dlist_is_empty(&settled))
+		{
 			wb_record_write(&settled);
+			*next_look = now;
+		}
 	}
 	wb_worker_commit();
 	wb_hand_free(&settled);

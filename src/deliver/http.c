@@ -242,6 +242,35 @@ explain_failure(const WbTransfer *transfer, CURLcode result)
 	return result == CURLE_OK ? NULL : curl_easy_strerror(result);
 }
 
+/* The time that the library took until then, in milliseconds. */
+static float4
+read_ms(CURL *easy, CURLINFO what)
+{
+	curl_off_t	microseconds = 0;
+
+	curl_easy_getinfo(easy, what, &microseconds);
+	return microseconds / 1000.0f;
+}
+
+/*
+ * Where the time went.  The library counts each part from the start, and says
+ * zero of those that were not needed or not reached.
+ */
+static void
+read_timings(CURL *easy, WbTimings *timings)
+{
+	float4		resolved = read_ms(easy, CURLINFO_NAMELOOKUP_TIME_T);
+	float4		connected = read_ms(easy, CURLINFO_CONNECT_TIME_T);
+	float4		secured = read_ms(easy, CURLINFO_APPCONNECT_TIME_T);
+	float4		ready = read_ms(easy, CURLINFO_PRETRANSFER_TIME_T);
+	float4		answered = read_ms(easy, CURLINFO_STARTTRANSFER_TIME_T);
+
+	timings->dns = resolved;
+	timings->connect = Max(connected - resolved, 0);
+	timings->tls = Max(secured - connected, 0);
+	timings->first_byte = Max(answered - ready, 0);
+}
+
 /* Take the transfers that ended away from the library. */
 static void
 collect_ended(dlist_head *ended)
@@ -255,17 +284,21 @@ collect_ended(dlist_head *ended)
 		CURLcode	result = message->data.result;
 		char	   *owner = NULL;
 		long		status_code = 0;
-		curl_off_t	microseconds = 0;
+		curl_off_t	retry_after_s = 0;
 		WbTransfer *transfer;
 
 		curl_easy_getinfo(easy, CURLINFO_PRIVATE, &owner);
 		curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status_code);
-		curl_easy_getinfo(easy, CURLINFO_TOTAL_TIME_T, &microseconds);
+		curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &retry_after_s);
+		transfer = (WbTransfer *) owner;
+		transfer->answer.milliseconds = read_ms(easy, CURLINFO_TOTAL_TIME_T);
+		read_timings(easy, &transfer->answer.timings);
 		curl_multi_remove_handle(multi, easy);
 
-		transfer = (WbTransfer *) owner;
+		/* far above any pause that we make, so that it cannot overflow */
+		transfer->answer.retry_after_ms =
+			Max(Min(retry_after_s, 1000000), -1000000) * 1000;
 		transfer->answer.status_code = (int) status_code;
-		transfer->answer.milliseconds = microseconds / 1000.0;
 		transfer->answer.failure = explain_failure(transfer, result);
 		dlist_push_tail(ended, &transfer->node);
 	}

@@ -84,6 +84,8 @@ BEGIN
 		FOR EACH ROW EXECUTE FUNCTION wb.check_automation();
 	CREATE OR REPLACE TRIGGER wb_check BEFORE INSERT OR UPDATE ON wb.integrations
 		FOR EACH ROW EXECUTE FUNCTION wb.check_integration();
+	CREATE OR REPLACE TRIGGER wb_announce AFTER UPDATE ON wb.integrations
+		FOR EACH ROW WHEN (OLD.resumed_at IS DISTINCT FROM NEW.resumed_at) EXECUTE FUNCTION wb.announce_resume();
 
 	-- a replicated change of a rule counts as well
 	CREATE OR REPLACE TRIGGER wb_announce AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON wb.automations

@@ -90,21 +90,16 @@ BEGIN
 				USING HINT = 'Set it with "SELECT wb.set_secret(entity, name, value);". Until then deliveries fail.';
 		END IF;
 	END LOOP;
-	IF TG_OP = 'UPDATE' AND NEW.state = 'active' THEN
-		IF OLD.state <> 'active' THEN
-			NEW.state_reason := NULL;
-			NEW.resumed_at := clock_timestamp();
-		END IF;
-		IF NEW.resumed_at IS DISTINCT FROM OLD.resumed_at THEN
-			PERFORM wb.wake();
-		END IF;
+	IF TG_OP = 'UPDATE' AND NEW.state = 'active' AND OLD.state <> 'active' THEN
+		NEW.state_reason := NULL;
+		NEW.resumed_at := clock_timestamp();
 	END IF;
 	RETURN NEW;
 END $$;
 REVOKE EXECUTE ON FUNCTION wb.check_integration() FROM PUBLIC;
 
 COMMENT ON FUNCTION wb.check_integration() IS
-'Trigger function of wb.integrations, before INSERT and UPDATE: refuses a URL that wb.check_url refuses, warns of a secret that does not exist, and lets the worker know of one that is active again.';
+'Trigger function of wb.integrations, before INSERT and UPDATE: refuses a URL that wb.check_url refuses, warns of a secret that does not exist, and notes when an integration is active again.';
 
 CREATE FUNCTION wb.create_slack_integration(entity text, url text DEFAULT NULL, channel_name text DEFAULT '', team_name text DEFAULT '', url_secret text DEFAULT NULL) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$

@@ -34,6 +34,13 @@ END $$;
 COMMENT ON FUNCTION wb.create_stat_integrations() IS 'Makes the view wb.stat_integrations. Part of wb.setup().';
 REVOKE EXECUTE ON FUNCTION wb.create_stat_integrations() FROM PUBLIC;
 
+CREATE FUNCTION wb.announce_resume() RETURNS trigger
+LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'wb_sql_announce_resume';
+REVOKE EXECUTE ON FUNCTION wb.announce_resume() FROM PUBLIC;
+
+COMMENT ON FUNCTION wb.announce_resume() IS
+'Trigger function of wb.integrations, after an UPDATE that resumes one: wakes the worker at commit, whoever resumes it.';
+
 CREATE FUNCTION wb.pause_integration(id bigint) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column

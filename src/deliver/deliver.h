@@ -32,7 +32,7 @@ typedef enum WbOutcomeKind
 	WB_OUTCOME_DONE,			/* the receiver has it */
 	WB_OUTCOME_RETRY,			/* may succeed later; the attempt counts */
 	WB_OUTCOME_FAILED,			/* will not succeed */
-	WB_OUTCOME_HELD,			/* not tried, or told to wait; nothing counts */
+	WB_OUTCOME_HELD,			/* to wait; nothing counts */
 	WB_OUTCOME_EXPIRED,			/* not tried; too old to be */
 	WB_OUTCOME_SKIPPED			/* not tried, and never will be */
 } WbOutcomeKind;

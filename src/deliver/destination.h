@@ -57,7 +57,7 @@ typedef struct WbDestination
 
 	TimestampTz pause_seen_at;	/* of answers from before, one counts */
 	TimestampTz opening_seen_at;
-	char		disable_reason[WB_DESTINATION_TEXT_BYTES];	/* not written yet */
+	char		disable_reason[WB_DESTINATION_TEXT_BYTES];	/* to be written */
 	bool		is_changed;
 	WbDestinationNews news;
 } WbDestination;

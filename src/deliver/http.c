@@ -242,34 +242,11 @@ explain_failure(const WbTransfer *transfer, CURLcode result)
 	return result == CURLE_OK ? NULL : curl_easy_strerror(result);
 }
 
-/* The time that the library took until then, in milliseconds. */
-static float4
-read_ms(CURL *easy, CURLINFO what)
-{
-	curl_off_t	microseconds = 0;
-
-	curl_easy_getinfo(easy, what, &microseconds);
-	return microseconds / 1000.0f;
-}
-
-/*
- * Where the time went.  The library counts each part from the start, and says
- * zero of those that were not needed or not reached.
- */
-static void
-read_timings(CURL *easy, WbTimings *timings)
-{
-	float4		resolved = read_ms(easy, CURLINFO_NAMELOOKUP_TIME_T);
-	float4		connected = read_ms(easy, CURLINFO_CONNECT_TIME_T);
-	float4		secured = read_ms(easy, CURLINFO_APPCONNECT_TIME_T);
-	float4		ready = read_ms(easy, CURLINFO_PRETRANSFER_TIME_T);
-	float4		answered = read_ms(easy, CURLINFO_STARTTRANSFER_TIME_T);
-
-	timings->dns = resolved;
-	timings->connect = Max(connected - resolved, 0);
-	timings->tls = Max(secured - connected, 0);
-	timings->first_byte = Max(answered - ready, 0);
-}
+static const CURLINFO moments[WB_MOMENT_COUNT] = {
+	CURLINFO_NAMELOOKUP_TIME_T, CURLINFO_CONNECT_TIME_T,
+	CURLINFO_APPCONNECT_TIME_T, CURLINFO_PRETRANSFER_TIME_T,
+	CURLINFO_STARTTRANSFER_TIME_T, CURLINFO_TOTAL_TIME_T
+};
 
 /* Take the transfers that ended away from the library. */
 static void
@@ -291,13 +268,11 @@ collect_ended(dlist_head *ended)
 		curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status_code);
 		curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &retry_after_s);
 		transfer = (WbTransfer *) owner;
-		transfer->answer.milliseconds = read_ms(easy, CURLINFO_TOTAL_TIME_T);
-		read_timings(easy, &transfer->answer.timings);
+		for (int i = 0; i < WB_MOMENT_COUNT; i++)
+			curl_easy_getinfo(easy, moments[i],
+							  &transfer->answer.microseconds[i]);
 		curl_multi_remove_handle(multi, easy);
-
-		/* far above any pause that we make, so that it cannot overflow */
-		transfer->answer.retry_after_ms =
-			Max(Min(retry_after_s, 1000000), -1000000) * 1000;
+		transfer->answer.retry_after_s = retry_after_s;
 		transfer->answer.status_code = (int) status_code;
 		transfer->answer.failure = explain_failure(transfer, result);
 		dlist_push_tail(ended, &transfer->node);

@@ -89,6 +89,8 @@ claim(int limit, dlist_head *to_send, TimestampTz *next_look)
 		if (!dlist_is_empty(to_send))
 			write_claim(to_send, now);
 
+		wb_destination_write(false);
+
 		/* whoever may have one at a time gets the next one at once */
 		if (!dlist_is_empty(&settled))
 		{

@@ -144,7 +144,7 @@ extern const char *wb_address_refusal_text(const char *address);
 /* deliver/destination.c, destination_state.c */
 extern void wb_destination_learn(WbDelivery *delivery);
 extern void wb_destination_count(const WbDelivery *delivery, TimestampTz now);
-extern void wb_destination_write(void);
+extern void wb_destination_write(bool must);
 
 /* deliver/fire.c */
 extern TimestampTz wb_deliver_fire(const WbVerdict *verdict);

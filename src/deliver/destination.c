@@ -199,13 +199,17 @@ wb_destination_room(const WbDestination *destination, TimestampTz now,
 	return Max(2 * free - destination->in_hand + 2, 0) / 3;
 }
 
-/* When the first limit ends that holds a queue back; DT_NOEND: none will. */
+/*
+ * When the first limit ends that holds a queue back, or counts are to be
+ * written; DT_NOEND: not at all.
+ */
 TimestampTz
 wb_destination_next_change(TimestampTz now)
 {
 	HASH_SEQ_STATUS status = {0};
 	TimestampTz next = DT_NOEND;
 	WbDestination *destination;
+	bool		is_changed = false;
 
 	while ((destination = wb_destination_next(&status)) != NULL)
 	{
@@ -213,7 +217,11 @@ wb_destination_next_change(TimestampTz now)
 
 		if (until != DT_NOBEGIN && destination->is_active)
 			next = Min(next, until);
+		is_changed |= destination->is_changed;
 	}
+	if (is_changed)
+		next = Min(next,
+				   TimestampTzPlusMilliseconds(now, WB_DESTINATION_WRITE_MS));
 	return next;
 }
 
@@ -308,6 +316,9 @@ wb_destination_learn(WbDelivery *delivery)
 	TimestampTz now = wb_clock_now();
 
 	destination->is_changed = true;
+	destination->is_urgent |= outcome->effect != WB_EFFECT_ANSWER ||
+		destination->failures > 0 || destination->refusals > 0 ||
+		destination->pauses > 0;
 	if (outcome->effect == WB_EFFECT_FAILURE)
 	{
 		learn_failure(destination, outcome, now);

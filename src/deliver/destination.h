@@ -20,6 +20,9 @@
 
 #define WB_DESTINATION_TEXT_BYTES	400
 
+/* While requests are open, counts alone are written this often. */
+#define WB_DESTINATION_WRITE_MS		100
+
 /* What happened since the last record. */
 typedef struct WbDestinationNews
 {
@@ -59,6 +62,7 @@ typedef struct WbDestination
 	TimestampTz opening_seen_at;
 	char		disable_reason[WB_DESTINATION_TEXT_BYTES];	/* to be written */
 	bool		is_changed;
+	bool		is_urgent;		/* not in its counts alone */
 	WbDestinationNews news;
 } WbDestination;
 

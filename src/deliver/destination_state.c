@@ -3,8 +3,9 @@
  * destination_state.c
  *		Between the worker's memory of receivers and their tables.
  *
- * Reading is part of a full look at the queue, writing is part of a record:
- * a statement each, however many receivers there are.  The worker alone
+ * Reading is part of a full look at the queue, writing is part of a record
+ * or a claim: a statement each, however many receivers there are, and not
+ * with every record, where only counts changed.  The worker alone
  * writes wb.integration_states.  wb.integrations belongs to people, who may
  * hold its rows locked for as long as they like; so the one thing that the
  * worker writes there, it writes only where nobody is in the way.
@@ -18,6 +19,7 @@
 
 #include "catalog/pg_type.h"
 #include "deliver/destination.h"
+#include "support/clock.h"
 #include "support/plan.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
@@ -288,6 +290,29 @@ add_state(ArrayBuildState **columns, WbDestination *destination)
 	news->last_success_at = DT_NOBEGIN;
 	news->last_error_at = DT_NOBEGIN;
 	destination->is_changed = false;
+	destination->is_urgent = false;
+}
+
+/* Is there anything to write that cannot wait, or that waited long enough? */
+static bool
+is_write_due(bool must)
+{
+	static int64 written_ms = 0;
+	int64		now_ms = wb_clock_monotonic_ms();
+	HASH_SEQ_STATUS status = {0};
+	WbDestination *destination;
+	bool		is_changed = false;
+
+	must |= wb_hand_count() == 0 ||
+		now_ms >= written_ms + WB_DESTINATION_WRITE_MS;
+	while ((destination = wb_destination_next(&status)) != NULL)
+	{
+		is_changed |= destination->is_changed;
+		must |= destination->is_urgent;
+	}
+	if (is_changed && must)
+		written_ms = now_ms;
+	return is_changed && must;
 }
 
 /* Tell wb.integrations which receivers want nothing more. */
@@ -312,16 +337,20 @@ wb_destination_disable(void)
 	}
 }
 
-/* Write what changed, within the worker's transaction. */
+/*
+ * Write what changed, within the worker's transaction.  What only counts may
+ * wait for the next time, unless it must.
+ */
 void
-wb_destination_write(void)
+wb_destination_write(bool must)
 {
 	ArrayBuildState *columns[STATE_COLUMN_COUNT];
 	Datum		values[STATE_COLUMN_COUNT];
 	HASH_SEQ_STATUS status = {0};
 	WbDestination *destination;
-	bool		is_any = false;
 
+	if (!is_write_due(must))
+		return;
 	for (int i = 0; i < STATE_COLUMN_COUNT; i++)
 		columns[i] = initArrayResult(state_types[i], CurrentMemoryContext,
 									 false);
@@ -330,10 +359,7 @@ wb_destination_write(void)
 		if (destination->id == WB_NO_ID || !destination->is_changed)
 			continue;
 		add_state(columns, destination);
-		is_any = true;
 	}
-	if (!is_any)
-		return;
 	for (int i = 0; i < STATE_COLUMN_COUNT; i++)
 		values[i] = makeArrayResult(columns[i], CurrentMemoryContext);
 	wb_plan_run(&write_states, values, NULL, SPI_OK_INSERT);

@@ -285,7 +285,7 @@ wb_record_write(dlist_head *ended)
 	run(&batch, &queue_again, QUEUED_ID, SPI_OK_UPDATE);
 	run(&batch, &insert_attempts, TRIED_ID, SPI_OK_INSERT);
 	run(&batch, &delete_claims, CLAIM_ID, SPI_OK_DELETE);
-	wb_destination_write();
+	wb_destination_write(false);
 }
 
 /*

@@ -63,3 +63,14 @@ RESET ROLE;
 REVOKE ALL ON wb.integrations, wb.entities, wb.installation, wb.secrets FROM regress_state;
 REVOKE ALL ON SCHEMA wb FROM regress_state;
 DROP ROLE regress_state;
+
+-- wb.setup() brings tables of an older version up to date, and their rows with them
+DROP TABLE wb.integration_states CASCADE;
+DROP INDEX wb.deliveries_put_back_idx;
+ALTER TABLE wb.integrations DROP COLUMN ordered, DROP COLUMN state CASCADE, DROP COLUMN state_reason CASCADE, DROP COLUMN resumed_at CASCADE;
+ALTER TABLE wb.delivery_attempts DROP COLUMN dns_ms, DROP COLUMN connect_ms, DROP COLUMN tls_ms, DROP COLUMN first_byte_ms;
+SELECT wb.setup() \gset
+SELECT wb.pause_integration(:hook);
+SELECT wb.resume_integration(:hook);
+SELECT name, ordered, state, resumed_at IS NOT NULL AS is_resumed FROM wb.integrations WHERE id = :hook;
+SELECT name, state, breaker, delivered FROM wb.stat_integrations ORDER BY integration_id;

@@ -12,7 +12,10 @@ use Time::HiRes qw(time);
 use WbAutomations::Endpoint;
 use WbAutomations::Node;
 
-my $node = WbAutomations::Node->new('destinations', conf => "wb_automations.request_timeout = '20s'\n");
+my $node = WbAutomations::Node->new('destinations', conf => "
+wb_automations.request_timeout = '20s'
+max_prepared_transactions = 1
+");
 my $run = $node->new_run('ml/destinations');
 my $offset = 0;
 my $step = 0;
@@ -161,6 +164,27 @@ automate('other', $well->url);
 	cmp_ok(time - $start, '<', 5, 'a plain UPDATE resumes it as well, at once');
 	is($node->sql(q(SELECT DISTINCT state, attempts FROM wb.automation_history WHERE automation_name = 'paused')),
 		'FINISHED|1', 'no attempt was used up');
+}
+
+# A receiver that is gone is disabled even while somebody holds its row, and
+# nobody else's messages wait for that.
+{
+	my $endpoint = WbAutomations::Endpoint->new(answers => [410]);
+	automate('held', $endpoint->url);
+	$node->sql(q(BEGIN; SELECT FROM wb.integrations WHERE name = 'held' FOR UPDATE; PREPARE TRANSACTION 'held'));
+	fire('held', 2);
+	wait_for('held', 'held > 0 AND in_flight = 0');
+	my $sent = $endpoint->requests;
+	fire('held');
+	pass_time(10);
+	fire('other');
+	$node->poll(q(SELECT waiting + in_flight = 0 FROM wb.stat_integrations WHERE name = 'other'));
+	is(stat_of('held', 'state'), 'active', 'a row that somebody holds is not waited for');
+	is(scalar $endpoint->requests, $sent, 'and nothing is sent there meanwhile');
+	$node->sql(q(COMMIT PREPARED 'held'));
+	pass_time(10);
+	wait_for('held', q(state = 'disabled' AND waiting = 3));
+	pass('once it is free, the integration is disabled');
 }
 
 # An ordered receiver gets one message at a time, in the order of their ids,

@@ -191,6 +191,12 @@ BEGIN
 		CONSTRAINT integrations_signature_encoding_check CHECK (signature_encoding IN ('hex', 'base64'));
 	ALTER TABLE wb.integrations ADD COLUMN IF NOT EXISTS previous_secret text
 		CONSTRAINT integrations_previous_secret_check CHECK (previous_secret IS NULL OR signing_secret IS NOT NULL);
+	ALTER TABLE wb.integrations
+		ADD COLUMN IF NOT EXISTS ordered boolean NOT NULL DEFAULT false,
+		ADD COLUMN IF NOT EXISTS state text NOT NULL DEFAULT 'active'
+			CONSTRAINT integrations_state_check CHECK (state IN ('active', 'paused', 'disabled')),
+		ADD COLUMN IF NOT EXISTS state_reason text,
+		ADD COLUMN IF NOT EXISTS resumed_at timestamptz;
 
 	-- event_source and event_key are filled by the check trigger: they are what
 	-- a writer looks rules up by, on plain columns.
@@ -290,6 +296,11 @@ BEGIN
 		suppressed    bigint NOT NULL,
 		suppressed_at timestamptz NOT NULL);
 
+	-- What was put back, in the order that an ordered integration keeps.  New
+	-- rows are not in it.
+	CREATE INDEX IF NOT EXISTS deliveries_put_back_idx
+		ON wb.deliveries (integration_id, execution_id) WHERE last_error IS NOT NULL;
+
 	-- What each attempt met.  Append only.
 	CREATE TABLE IF NOT EXISTS wb.delivery_attempts (
 		execution_id bigint NOT NULL,
@@ -299,6 +310,33 @@ BEGIN
 		status_code  integer,
 		error        text,
 		PRIMARY KEY (execution_id, attempt));
+	ALTER TABLE wb.delivery_attempts
+		ADD COLUMN IF NOT EXISTS dns_ms real,
+		ADD COLUMN IF NOT EXISTS connect_ms real,
+		ADD COLUMN IF NOT EXISTS tls_ms real,
+		ADD COLUMN IF NOT EXISTS first_byte_ms real;
+
+	-- What the worker, which alone writes it, has learnt about each integration.
+	-- No index but the key, so that every update stays on its page.
+	CREATE TABLE IF NOT EXISTS wb.integration_states (
+		integration_id    bigint PRIMARY KEY,
+		resumed_at        timestamptz,
+		paused_until      timestamptz,
+		pauses            integer NOT NULL,
+		failures          integer NOT NULL,
+		refusals          integer NOT NULL,
+		breaker_opened_at timestamptz,
+		breaker_openings  integer NOT NULL,
+		probe_at          timestamptz,
+		delivered         bigint NOT NULL,
+		retried           bigint NOT NULL,
+		failed            bigint NOT NULL,
+		held              bigint NOT NULL,
+		throttled         bigint NOT NULL,
+		last_success_at   timestamptz,
+		last_error        text,
+		last_error_at     timestamptz
+	) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
 
 	-- What two transactions wrote to one metric at the same time, to be judged
 	-- again when the writers named here are over too; written only where needed.

@@ -95,6 +95,8 @@ BEGIN
 		FOR EACH ROW EXECUTE FUNCTION wb.check_automation();
 	CREATE OR REPLACE TRIGGER wb_check BEFORE INSERT OR UPDATE ON wb.integrations
 		FOR EACH ROW EXECUTE FUNCTION wb.check_integration();
+	CREATE OR REPLACE TRIGGER wb_announce AFTER UPDATE ON wb.integrations
+		FOR EACH ROW WHEN (OLD.resumed_at IS DISTINCT FROM NEW.resumed_at) EXECUTE FUNCTION wb.announce_resume();
 
 	-- a replicated change of a rule counts as well
 	CREATE OR REPLACE TRIGGER wb_announce AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON wb.automations
@@ -119,7 +121,7 @@ BEGIN
 		coalesce(d.attempts, a.attempt, 0)::integer AS attempts,
 		a.status_code,
 		coalesce(e.result #>> '{error,message}', d.last_error) AS error,
-		CASE WHEN d.attempts > 0 THEN d.due_at END AS next_attempt_at,
+		CASE WHEN d.last_error IS NOT NULL THEN d.due_at END AS next_attempt_at,
 		e.why, e.event, e.action, e.result,
 		e.automation_id, e.run_id, e.artifact_id, e.project_id, e.scope_type, e.scope_id, e.origin
 	FROM wb.executions e
@@ -150,6 +152,7 @@ BEGIN
 	COMMENT ON VIEW wb.stat_automations IS
 	'What each automation did, as far as history goes back: its executions by state, matches that its cooldown suppressed, and times.';
 	PERFORM wb.create_automation_list();
+	PERFORM wb.create_stat_integrations();
 END $$;
 COMMENT ON FUNCTION wb.create_views() IS 'Makes the views over the tables. Part of wb.setup().';
 

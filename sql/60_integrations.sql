@@ -90,12 +90,16 @@ BEGIN
 				USING HINT = 'Set it with "SELECT wb.set_secret(entity, name, value);". Until then deliveries fail.';
 		END IF;
 	END LOOP;
+	IF TG_OP = 'UPDATE' AND NEW.state = 'active' AND OLD.state <> 'active' THEN
+		NEW.state_reason := NULL;
+		NEW.resumed_at := clock_timestamp();
+	END IF;
 	RETURN NEW;
 END $$;
 REVOKE EXECUTE ON FUNCTION wb.check_integration() FROM PUBLIC;
 
 COMMENT ON FUNCTION wb.check_integration() IS
-'Trigger function of wb.integrations, before INSERT and UPDATE: refuses a URL that wb.check_url refuses, and warns of a secret that does not exist.';
+'Trigger function of wb.integrations, before INSERT and UPDATE: refuses a URL that wb.check_url refuses, warns of a secret that does not exist, and notes when an integration is active again.';
 
 CREATE FUNCTION wb.create_slack_integration(entity text, url text DEFAULT NULL, channel_name text DEFAULT '', team_name text DEFAULT '', url_secret text DEFAULT NULL) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -144,7 +148,7 @@ END $$;
 COMMENT ON FUNCTION wb.create_slack_integration(text, text, text, text, text) IS
 'Makes a Slack integration of an entity and returns its id. url: the address of an incoming webhook, which is stored as a secret of the entity; or url_secret: the name of the secret that holds it. channel_name: what tells the entity''s Slack integrations apart, and team_name, the workspace, are for people. Raises undefined_object for an unknown entity, invalid_parameter_value for an URL that is not allowed, and unique_violation where the channel has one already.';
 
-CREATE FUNCTION wb.create_webhook_integration(entity text, name text, url text, access_token text DEFAULT NULL, secret text DEFAULT NULL, max_attempts integer DEFAULT 12, signature_encoding text DEFAULT 'hex') RETURNS bigint
+CREATE FUNCTION wb.create_webhook_integration(entity text, name text, url text, access_token text DEFAULT NULL, secret text DEFAULT NULL, max_attempts integer DEFAULT 12, signature_encoding text DEFAULT 'hex', ordered boolean DEFAULT false) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
@@ -177,10 +181,11 @@ BEGIN
 	END IF;
 
 	BEGIN
-		INSERT INTO wb.integrations (entity_id, kind, name, url, access_token, signing_secret, max_attempts, signature_encoding)
+		INSERT INTO wb.integrations (entity_id, kind, name, url, access_token, signing_secret, max_attempts, signature_encoding, ordered)
 		VALUES (owner_id, 'WEBHOOK', create_webhook_integration.name, create_webhook_integration.url,
 			create_webhook_integration.access_token, create_webhook_integration.secret,
-			create_webhook_integration.max_attempts, create_webhook_integration.signature_encoding)
+			create_webhook_integration.max_attempts, create_webhook_integration.signature_encoding,
+			coalesce(create_webhook_integration.ordered, false))
 		RETURNING id INTO new_id;
 	EXCEPTION WHEN unique_violation THEN
 		RAISE EXCEPTION 'entity "%" already has a webhook integration "%"',
@@ -191,8 +196,8 @@ BEGIN
 	RETURN new_id;
 END $$;
 
-COMMENT ON FUNCTION wb.create_webhook_integration(text, text, text, text, text, integer, text) IS
-'Makes a webhook integration of an entity and returns its id. name: unique among the entity''s webhooks. url: https, or http with wb_automations.allow_http. access_token, secret: names of secrets of the entity; the first is sent as a bearer token, the second signs the body. max_attempts: 1 to 12 attempts before a delivery fails, over about three days with 12. signature_encoding: of X-Wandb-Signature, hex as W&B writes it now, or base64 as it once did. Raises undefined_object for an unknown entity, invalid_parameter_value for an URL that is not allowed, and unique_violation for a name that is taken.';
+COMMENT ON FUNCTION wb.create_webhook_integration(text, text, text, text, text, integer, text, boolean) IS
+'Makes a webhook integration of an entity and returns its id. name: unique among the entity''s webhooks. url: https, or http with wb_automations.allow_http. access_token, secret: names of secrets of the entity; the first is sent as a bearer token, the second signs the body. max_attempts: 1 to 12 attempts before a delivery fails, over about three days with 12. signature_encoding: of X-Wandb-Signature, hex as W&B writes it now, or base64 as it once did. ordered: true sends one message at a time, in the order of execution ids, so that one that fails holds up those behind it. Raises undefined_object for an unknown entity, invalid_parameter_value for an URL that is not allowed, and unique_violation for a name that is taken.';
 
 CREATE FUNCTION wb.slack_integration(entity text, channel_name text DEFAULT NULL) RETURNS bigint
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$

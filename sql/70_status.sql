@@ -22,6 +22,7 @@ DECLARE
 	captures boolean;
 	deaf text;
 	most bigint;
+	troubled text;
 BEGIN
 	PERFORM wb.require_setup();
 
@@ -83,9 +84,17 @@ BEGIN
 	WHERE t.enabled AND t.action_type IN ('NOTIFICATION', 'GENERIC_WEBHOOK') AND NOT EXISTS (SELECT FROM wb.integrations i WHERE i.id = coalesce(
 		t.action_config #>> '{notificationActionInput,integrationID}',
 		t.action_config #>> '{genericWebhookActionInput,integrationID}')::bigint);
-	RETURN QUERY SELECT 'integrations', missing = 0,
-		format('%s automations name an integration that does not exist', missing),
-		CASE WHEN missing > 0 THEN 'Their executions will be FAILED.' END;
+	SELECT string_agg(format('%s %s', i.name, coalesce(CASE WHEN i.state <> 'active'
+			THEN 'is ' || i.state || coalesce(': ' || i.state_reason, '') END,
+			format('refused %s times in a row', s.refusals))), '; ' ORDER BY i.id) INTO troubled
+	FROM wb.integrations i LEFT JOIN wb.integration_states s
+		ON s.integration_id = i.id AND s.resumed_at IS NOT DISTINCT FROM i.resumed_at
+	WHERE i.state <> 'active' OR s.refusals >= 5;
+	RETURN QUERY SELECT 'integrations', missing = 0 AND troubled IS NULL,
+		format('%s automations name an integration that does not exist', missing) || coalesce('; ' || troubled, ''),
+		nullif(concat_ws(' ', CASE WHEN missing > 0 THEN 'Their executions will be FAILED.' END,
+			CASE WHEN troubled IS NOT NULL THEN
+				'See wb.stat_integrations, and call wb.resume_integration(id) once the receiver is well.' END), '');
 END $$;
 COMMENT ON FUNCTION wb.status() IS
 'Whether what automations ask for can be delivered: one row an item, with what to do where ok is false. Errors: '

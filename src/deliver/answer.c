@@ -127,6 +127,22 @@ wb_answer_wipe_request(WbRequest *request)
 	request->secrets = NIL;
 }
 
+/* The length of each part of the time, in milliseconds. */
+static void
+conclude_timings(const int64 *at, WbOutcome *outcome)
+{
+	WbTimings  *timings = &outcome->timings;
+
+	timings->dns = at[WB_MOMENT_RESOLVED] / 1000.0f;
+	timings->connect = Max(at[WB_MOMENT_CONNECTED] -
+						   at[WB_MOMENT_RESOLVED], 0) / 1000.0f;
+	timings->tls = Max(at[WB_MOMENT_SECURED] -
+					   at[WB_MOMENT_CONNECTED], 0) / 1000.0f;
+	timings->first_byte = Max(at[WB_MOMENT_ANSWERED] -
+							  at[WB_MOMENT_READY], 0) / 1000.0f;
+	outcome->milliseconds = at[WB_MOMENT_END] / 1000.0;
+}
+
 /*
  * Fill delivery->outcome, all but the judgement of it: kind is FAILED where
  * the address was refused, else left as it is.
@@ -139,7 +155,11 @@ wb_answer_conclude(const WbAnswer *answer, WbDelivery *delivery)
 	MemoryContext before = MemoryContextSwitchTo(delivery->context);
 
 	outcome->status_code = answer->status_code;
-	outcome->milliseconds = answer->milliseconds;
+	conclude_timings(answer->microseconds, outcome);
+
+	/* far above any pause that we make, so that it cannot overflow */
+	outcome->retry_after_ms =
+		Max(Min(answer->retry_after_s, 1000000), -1000000) * 1000;
 	if (answer->status_code > 0)
 		outcome->body = clean_text(answer->kept, answer->kept_bytes,
 								   request->secrets);

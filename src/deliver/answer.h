@@ -15,11 +15,20 @@
 
 #define WB_ANSWER_KEPT_BYTES	8192
 
+/* What the time is taken of; 0 where it was not needed, or not reached. */
+enum
+{
+	WB_MOMENT_RESOLVED, WB_MOMENT_CONNECTED, WB_MOMENT_SECURED,
+	WB_MOMENT_READY, WB_MOMENT_ANSWERED, WB_MOMENT_END,
+	WB_MOMENT_COUNT
+};
+
 /* Plain memory, filled from within the HTTP library's callbacks. */
 typedef struct WbAnswer
 {
 	int			status_code;	/* 0 where none came */
-	float8		milliseconds;
+	int64		microseconds[WB_MOMENT_COUNT];	/* from the start */
+	int64		retry_after_s;	/* 0: it does not say */
 	const char *failure;		/* why it is incomplete, or NULL; static */
 	bool		has_socket;		/* an address was good enough to try */
 	bool		is_cut;			/* we have seen enough of it, and hung up */

@@ -91,9 +91,14 @@ claim(int limit, dlist_head *to_send, TimestampTz *next_look)
 		if (!dlist_is_empty(to_send))
 			write_claim(to_send, now);
 		wb_digest_fold(to_send);
+		wb_destination_write(false);
+
+		/*
+		 * No record will come that would make the worker look again, and
+		 * whoever may have one at a time gets the next one at once.
+		 */
 		if (!dlist_is_empty(&settled))
 		{
-			/* no record will come that would make the worker look again */
 			wb_record_write(&settled);
 			*next_look = now;
 		}

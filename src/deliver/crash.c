@@ -148,6 +148,7 @@ put_journal_back(void)
 	if (count > 0)
 		put_all_back(SPI_tuptable, count, 0);
 	wb_plan_run(&delete_claims, NULL, NULL, SPI_OK_DELETE);
+	wb_destination_write(true);
 	wb_worker_commit();
 }
 

@@ -35,9 +35,30 @@ typedef enum WbOutcomeKind
 	WB_OUTCOME_DONE,			/* the receiver has it */
 	WB_OUTCOME_RETRY,			/* may succeed later; the attempt counts */
 	WB_OUTCOME_FAILED,			/* will not succeed */
-	WB_OUTCOME_HELD,			/* not tried; nothing counts */
+	WB_OUTCOME_HELD,			/* to wait; nothing counts */
+	WB_OUTCOME_EXPIRED,			/* not tried; too old to be */
 	WB_OUTCOME_SKIPPED			/* not tried, and never will be */
 } WbOutcomeKind;
+
+/* What an attempt says about its receiver. */
+typedef enum WbEffect
+{
+	WB_EFFECT_NONE,				/* nothing was sent */
+	WB_EFFECT_ANSWER,			/* it is there */
+	WB_EFFECT_FAILURE,			/* it is not, or is broken */
+	WB_EFFECT_REFUSAL,			/* it does not want this from us */
+	WB_EFFECT_PAUSE,			/* it wants nothing for a while */
+	WB_EFFECT_DISABLE			/* it wants nothing any more */
+} WbEffect;
+
+/* Where the time of an attempt went, in milliseconds; 0: nowhere. */
+typedef struct WbTimings
+{
+	float4		dns;
+	float4		connect;
+	float4		tls;
+	float4		first_byte;		/* from then on until the answer began */
+} WbTimings;
 
 /* What an attempt met. */
 typedef struct WbOutcome
@@ -48,8 +69,11 @@ typedef struct WbOutcome
 	char	   *body;			/* valid in the database encoding, cut short */
 	TimestampTz started_at;
 	float8		milliseconds;
+	WbTimings	timings;
+	int64		retry_after_ms; /* as the answer asked for; 0: it did not */
 	int64		retry_in_ms;	/* with RETRY and HELD */
 	int64		digest_id;		/* the execution whose message told of it */
+	WbEffect	effect;
 } WbOutcome;
 
 /* What to send.  url and headers carry secrets, which stay in the worker. */
@@ -106,6 +130,7 @@ typedef struct WbDelivery
 	int64		run_id;			/* WB_NO_ID for none */
 	int			attempt;		/* this one, counted from 1 */
 	char	   *webhook_id;		/* the same at every attempt */
+	char	   *last_error;		/* of the one before, or NULL */
 	char	   *automation_name;
 	char	   *event_type;
 	char	   *why;
@@ -134,6 +159,11 @@ extern void wb_batch_register_hooks(void);
 
 /* deliver/complaint.c */
 extern void wb_complain(const WbDelivery *delivery);
+
+/* deliver/destination.c, destination_state.c */
+extern void wb_destination_learn(WbDelivery *delivery);
+extern void wb_destination_count(const WbDelivery *delivery, TimestampTz now);
+extern void wb_destination_write(bool must);
 
 /* deliver/digest.c */
 extern void wb_digest_settle(WbDelivery *delivery, dlist_head *settled);
@@ -179,6 +209,7 @@ extern bool wb_webhook_prepare(WbDelivery *delivery);
 
 /* deliver/retry.c */
 extern void wb_retry_judge(WbDelivery *delivery);
+extern char *wb_retry_expire(const WbDelivery *delivery);
 
 /* deliver/secret.c */
 extern char *wb_secret_open(int64 entity_id, const char *name,

@@ -242,6 +242,12 @@ explain_failure(const WbTransfer *transfer, CURLcode result)
 	return result == CURLE_OK ? NULL : curl_easy_strerror(result);
 }
 
+static const CURLINFO moments[WB_MOMENT_COUNT] = {
+	CURLINFO_NAMELOOKUP_TIME_T, CURLINFO_CONNECT_TIME_T,
+	CURLINFO_APPCONNECT_TIME_T, CURLINFO_PRETRANSFER_TIME_T,
+	CURLINFO_STARTTRANSFER_TIME_T, CURLINFO_TOTAL_TIME_T
+};
+
 /* Take the transfers that ended away from the library. */
 static void
 collect_ended(dlist_head *ended)
@@ -255,17 +261,19 @@ collect_ended(dlist_head *ended)
 		CURLcode	result = message->data.result;
 		char	   *owner = NULL;
 		long		status_code = 0;
-		curl_off_t	microseconds = 0;
+		curl_off_t	retry_after_s = 0;
 		WbTransfer *transfer;
 
 		curl_easy_getinfo(easy, CURLINFO_PRIVATE, &owner);
 		curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status_code);
-		curl_easy_getinfo(easy, CURLINFO_TOTAL_TIME_T, &microseconds);
-		curl_multi_remove_handle(multi, easy);
-
+		curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &retry_after_s);
 		transfer = (WbTransfer *) owner;
+		for (int i = 0; i < WB_MOMENT_COUNT; i++)
+			curl_easy_getinfo(easy, moments[i],
+							  &transfer->answer.microseconds[i]);
+		curl_multi_remove_handle(multi, easy);
+		transfer->answer.retry_after_s = retry_after_s;
 		transfer->answer.status_code = (int) status_code;
-		transfer->answer.milliseconds = microseconds / 1000.0;
 		transfer->answer.failure = explain_failure(transfer, result);
 		dlist_push_tail(ended, &transfer->node);
 	}

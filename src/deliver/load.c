@@ -26,7 +26,8 @@ enum
 	AUTOMATION_ID, AUTOMATION_NAME, EVENT_TYPE, WHY, TRIGGERED_AT, EVENT,
 	ACTION_TYPE, ACTION, RUN_ID, COOLDOWN, COOLDOWN_KEY,
 	KIND, NAME, TEAM_NAME, URL, URL_SECRET, ACCESS_TOKEN, SIGNING_SECRET,
-	MAX_ATTEMPTS, ENTITY_ID, PREVIOUS_SECRET, SIGNATURE_ENCODING
+	MAX_ATTEMPTS, ENTITY_ID, PREVIOUS_SECRET, SIGNATURE_ENCODING,
+	INTEGRATION_STATE, LAST_ERROR
 };
 
 /* OFFSET 0 keeps these from becoming joins, which could go the other way. */
@@ -37,8 +38,8 @@ static WbPlan read_executions = {
 	" e.triggered_at, e.event, e.action_type, e.action, e.run_id,"
 	" nullif(e.cooldown, '0'), e.cooldown_key, i.kind, i.name, i.team_name,"
 	" i.url, i.url_secret, i.access_token, i.signing_secret, i.max_attempts,"
-	" i.entity_id, i.previous_secret, i.signature_encoding"
-	" FROM unnest($1) AS due(id)"
+	" i.entity_id, i.previous_secret, i.signature_encoding, i.state,"
+	" d.last_error FROM unnest($1) AS due(id)"
 	" CROSS JOIN LATERAL (SELECT * FROM wb.deliveries"
 	" WHERE execution_id = due.id OFFSET 0) d"
 	" LEFT JOIN LATERAL (SELECT * FROM wb.executions"
@@ -152,6 +153,7 @@ read_delivery(SPITupleTable *rows, uint64 row, WbDelivery *delivery)
 													  &is_null));
 	delivery->automation_id = read_id(rows, row, AUTOMATION_ID);
 	delivery->run_id = read_id(rows, row, RUN_ID);
+	delivery->last_error = read_text(rows, row, LAST_ERROR);
 	delivery->automation_name = read_text(rows, row, AUTOMATION_NAME);
 	delivery->event_type = read_text(rows, row, EVENT_TYPE);
 	delivery->why = read_text(rows, row, WHY);
@@ -226,7 +228,19 @@ judge_action(SPITupleTable *rows, uint64 row, WbDelivery *delivery)
 								delivery->integration_id));
 		return false;
 	}
-	return true;
+	delivery->outcome.error = wb_retry_expire(delivery);
+	if (delivery->outcome.error != NULL)
+		delivery->outcome.kind = WB_OUTCOME_EXPIRED;
+	return delivery->outcome.error == NULL;
+}
+
+/* Was its integration paused or disabled?  Then it just stays in the queue. */
+static bool
+is_closed(SPITupleTable *rows, uint64 row)
+{
+	char	   *state = read_text(rows, row, INTEGRATION_STATE);
+
+	return state != NULL && strcmp(state, "active") != 0;
 }
 
 /* As judge_action, for any row. */
@@ -268,11 +282,15 @@ wb_load_deliveries(ArrayType *execution_ids, dlist_head *to_send,
 
 	for (uint64 row = 0; row < count; row++)
 	{
-		WbDelivery *delivery = wb_hand_new_delivery(read_id(rows, row,
-															EXECUTION_ID));
-		MemoryContext before = MemoryContextSwitchTo(delivery->context);
-		bool		is_to_send = judge_row(rows, row, delivery);
+		WbDelivery *delivery;
+		MemoryContext before;
+		bool		is_to_send;
 
+		if (is_closed(rows, row))
+			continue;
+		delivery = wb_hand_new_delivery(read_id(rows, row, EXECUTION_ID));
+		before = MemoryContextSwitchTo(delivery->context);
+		is_to_send = judge_row(rows, row, delivery);
 		MemoryContextSwitchTo(before);
 		dlist_push_tail(is_to_send ? to_send : settled, &delivery->node);
 		if (delivery->outcome.kind != WB_OUTCOME_SKIPPED || is_to_send)

@@ -3,9 +3,10 @@
  * pick.c
  *		Picks what is claimed next from the queue.
  *
- * No receiver may use up all requests that the worker has open at one time.
- * Each may have twice as many open as are left free, so one busy receiver
- * gets two thirds of them, and any number of hanging ones leave some free.
+ * The receivers take turns, each with as much as destination.c has room for.
+ * An ordered one gets its lowest id or nothing: what was put back, which is
+ * not in the order of time any more, has an index of its own, and the others
+ * come in the order of time, which is that of their ids but for a few.
  *
  * What was delivered leaves dead rows at the head of the queue, and they stay
  * for as long as some session holds a snapshot.  Reading past all of them is
@@ -37,54 +38,28 @@ enum
 	EXECUTION_ID = 1, CRASHES, INTEGRATION_ID, DUE_AT
 };
 
-#define ALL_RECEIVERS \
-	"WITH RECURSIVE receiver AS (" \
-	"(SELECT integration_id AS id FROM wb.deliveries" \
-	" ORDER BY integration_id LIMIT 1)" \
-	" UNION ALL SELECT (SELECT n.integration_id FROM wb.deliveries n" \
-	" WHERE n.integration_id > r.id ORDER BY n.integration_id LIMIT 1)" \
-	" FROM receiver r WHERE r.id IS NOT NULL) "
-
 /* The receivers in turn, each one's oldest first. */
-#define PICK_FROM(receivers) \
-	"SELECT q.execution_id, q.crashes, r.id, q.due_at" \
-	" FROM " receivers " AS r(id, requests, since)" \
-	" CROSS JOIN LATERAL (SELECT execution_id, due_at, crashes," \
-	" row_number() OVER (ORDER BY due_at, execution_id) AS rank" \
-	" FROM wb.deliveries WHERE integration_id = r.id AND due_at <= $1" \
-	" AND due_at >= r.since AND installation_id = $2" \
-	" AND execution_id NOT IN (SELECT unnest($3))" \
-	" ORDER BY due_at, execution_id" \
-	" LIMIT greatest(2 * $7 - coalesce(r.requests, 0) + 2, 0) / 3) q" \
-	" ORDER BY q.rank, q.due_at, q.execution_id LIMIT (2 * $7 + 2) / 3"
-
-#define PICK_ARGUMENTS \
-	7, \
-	{TIMESTAMPTZOID, UUIDOID, INT8ARRAYOID, INT8ARRAYOID, INT4ARRAYOID, \
-	TIMESTAMPTZARRAYOID, INT4OID}, \
-	NULL
-
-static WbPlan look_at_all = {
-	ALL_RECEIVERS
-	PICK_FROM("(SELECT n.id, b.requests, timestamptz '-infinity'"
-			  " FROM receiver n"
-			  " LEFT JOIN unnest($4, $5, $6) AS b(id, requests, since)"
-			  " ON b.id = n.id WHERE n.id IS NOT NULL)"),
-	PICK_ARGUMENTS
-};
-
-static WbPlan look_at_known = {
-	PICK_FROM("unnest($4, $5, $6)"),
-	PICK_ARGUMENTS
-};
-
-static WbPlan find_next_due = {
-	ALL_RECEIVERS
-	"SELECT min(q.due_at) FROM receiver r CROSS JOIN LATERAL"
-	" (SELECT due_at FROM wb.deliveries WHERE integration_id = r.id"
-	" AND due_at > $1 ORDER BY due_at LIMIT 1) q",
-	1,
-	{TIMESTAMPTZOID},
+static WbPlan look = {
+	"SELECT q.execution_id, q.crashes, r.id, q.due_at"
+	" FROM unnest($4, $5, $6, $7) AS r(id, room, since, ordered)"
+	" CROSS JOIN LATERAL ((SELECT execution_id, due_at, crashes,"
+	" row_number() OVER (ORDER BY due_at, execution_id) AS rank"
+	" FROM wb.deliveries WHERE NOT r.ordered AND integration_id = r.id"
+	" AND due_at <= $1 AND due_at >= r.since AND installation_id = $2"
+	" AND execution_id NOT IN (SELECT unnest($3))"
+	" ORDER BY due_at, execution_id LIMIT r.room)"
+	" UNION ALL SELECT execution_id, due_at, crashes, 1"
+	" FROM wb.deliveries WHERE r.ordered AND execution_id ="
+	" (SELECT min(head.id) FROM ((SELECT execution_id FROM wb.deliveries"
+	" WHERE integration_id = r.id AND last_error IS NOT NULL"
+	" ORDER BY integration_id, execution_id LIMIT 1)"
+	" UNION ALL (SELECT execution_id FROM wb.deliveries"
+	" WHERE integration_id = r.id ORDER BY due_at, execution_id LIMIT 64))"
+	" AS head(id)) AND due_at <= $1 AND installation_id = $2) q"
+	" ORDER BY q.rank, q.due_at, q.execution_id LIMIT (2 * $8 + 2) / 3",
+	8,
+	{TIMESTAMPTZOID, UUIDOID, INT8ARRAYOID, INT8ARRAYOID, INT4ARRAYOID,
+	TIMESTAMPTZARRAYOID, BOOLARRAYOID, INT4OID},
 	NULL
 };
 
@@ -171,29 +146,12 @@ choose(SPITupleTable *rows, uint64 count)
 			continue;
 		accumArrayResult(ids, read_column(rows, row, EXECUTION_ID), false,
 						 INT8OID, context);
-		wb_hand_advance(DatumGetInt64(read_column(rows, row, INTEGRATION_ID)),
-						DatumGetTimestampTz(read_column(rows, row, DUE_AT)));
+		wb_destination_advance(DatumGetInt64(read_column(rows, row,
+														 INTEGRATION_ID)),
+							   DatumGetTimestampTz(read_column(rows, row,
+															   DUE_AT)));
 	}
 	return DatumGetArrayTypeP(makeArrayResult(ids, context));
-}
-
-/* When the next delivery may be claimed that may not be at "now". */
-static TimestampTz
-read_next_due(TimestampTz now)
-{
-	Datum		value = TimestampTzGetDatum(now);
-	bool		is_null;
-	TimestampTz next = DT_NOEND;
-
-	wb_plan_run(&find_next_due, &value, NULL, SPI_OK_SELECT);
-	value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1,
-						  &is_null);
-	if (!is_null)
-		next = DatumGetTimestampTz(value);
-	if (is_one_waiting)
-		next = Min(next, TimestampTzPlusMilliseconds(now, next_alone_ms -
-													 wb_clock_monotonic_ms()));
-	return next;
 }
 
 /*
@@ -206,31 +164,38 @@ wb_pick_due(int limit, TimestampTz now, pg_uuid_t *installation,
 {
 	int64		start_ms = wb_clock_monotonic_ms();
 	bool		is_full = start_ms >= next_full_ms;
-	WbHandList	in_hand;
-	Datum		values[7];
+	TimestampTz next_due = DT_NOEND;
+	WbDestinationList receivers;
+	Datum		values[8];
 	uint64		count;
 	ArrayType  *chosen;
 
 	if (is_full)
-		wb_hand_forget_idle(now);
-	wb_hand_list(&in_hand);
+	{
+		wb_destination_forget_idle(now);
+		next_due = wb_destination_refresh(now);
+	}
+	wb_destination_list(now, limit, is_full, &receivers);
 	values[0] = TimestampTzGetDatum(now);
 	values[1] = UUIDPGetDatum(installation);
-	values[2] = in_hand.executions;
-	values[3] = in_hand.integrations;
-	values[4] = in_hand.counts;
-	values[5] = in_hand.since;
-	values[6] = Int32GetDatum(limit);
-	count = wb_plan_run(is_full ? &look_at_all : &look_at_known, values, NULL,
-						SPI_OK_SELECT);
+	values[2] = wb_hand_list();
+	values[3] = receivers.ids;
+	values[4] = receivers.rooms;
+	values[5] = receivers.since;
+	values[6] = receivers.ordered;
+	values[7] = Int32GetDatum(limit);
+	count = wb_plan_run(&look, values, NULL, SPI_OK_SELECT);
 	chosen = choose(SPI_tuptable, count);
 	if (is_full)
 	{
-		int64		end_ms;
+		int64		end_ms = wb_clock_monotonic_ms();
 
-		*next_look = read_next_due(now);
-		end_ms = wb_clock_monotonic_ms();
 		wb_stat_full_look(end_ms - start_ms);
+		*next_look = Min(next_due, wb_destination_next_change(now));
+		if (is_one_waiting)
+			*next_look = Min(*next_look,
+							 TimestampTzPlusMilliseconds(now, next_alone_ms -
+														 end_ms));
 		next_full_ms = end_ms + FULL_LOOK_SHARE * Max(end_ms - start_ms, 1);
 	}
 	else

@@ -25,6 +25,7 @@
 #include "storage/proc.h"
 #include "support/compat.h"
 
+WB_FUNCTION_INFO_V1(wb_sql_announce_resume);
 WB_FUNCTION_INFO_V1(wb_sql_launcher_pid);
 WB_FUNCTION_INFO_V1(wb_sql_wake);
 WB_FUNCTION_INFO_V1(wb_sql_worker_pid);
@@ -112,6 +113,14 @@ wb_sql_wake(PG_FUNCTION_ARGS)
 	wb_wake_launcher_at_commit();
 	wb_wake_worker_at_commit();
 	PG_RETURN_VOID();
+}
+
+/* wb.announce_resume() returns trigger, of which the row is not looked at */
+Datum
+wb_sql_announce_resume(PG_FUNCTION_ARGS)
+{
+	wb_wake_worker_at_commit();
+	return PointerGetDatum(NULL);
 }
 
 static Datum

@@ -37,14 +37,14 @@ typedef struct WbContender
 	char	   *cooldown_key;
 } WbContender;
 
-/* What the worker has in hand; the last three go together. */
-typedef struct WbHandList
+/* The receivers that something may be claimed for; the arrays go together. */
+typedef struct WbDestinationList
 {
-	Datum		executions;		/* bigint[] */
-	Datum		integrations;	/* bigint[] */
-	Datum		counts;			/* integer[]: of each, how many executions */
-	Datum		since;			/* timestamptz[]: see wb_hand_advance */
-} WbHandList;
+	Datum		ids;			/* bigint[] */
+	Datum		rooms;			/* integer[]: how many more for each */
+	Datum		since;			/* timestamptz[]: see wb_destination_advance */
+	Datum		ordered;		/* boolean[]: one after the other? */
+} WbDestinationList;
 
 /* deliver/claim.c */
 extern void wb_claim_batch(int limit, dlist_head *to_send, dlist_head *ended,
@@ -63,6 +63,24 @@ extern void wb_crash_avert(dlist_head *ended);
 /* deliver/database_command.c */
 extern void wb_database_command_watch(void);
 
+/* deliver/destination.c */
+struct WbDestination;
+extern void wb_destination_start(void);
+extern void wb_destination_add(int64 id, int count);
+extern void wb_destination_spend(int64 id);
+extern void wb_destination_advance(int64 id, TimestampTz due_at);
+extern bool wb_destination_is_known(int64 id);
+extern int	wb_destination_room(const struct WbDestination *destination,
+								TimestampTz now, int free);
+extern TimestampTz wb_destination_next_change(TimestampTz now);
+extern void wb_destination_forget_idle(TimestampTz now);
+
+/* deliver/destination_state.c */
+extern TimestampTz wb_destination_refresh(TimestampTz now);
+extern void wb_destination_list(TimestampTz now, int free, bool is_full,
+								WbDestinationList *list);
+extern void wb_destination_disable(void);
+
 /* deliver/digest.c */
 extern void wb_digest_widen(ArrayType *picked, TimestampTz now,
 							pg_uuid_t *installation, dlist_head *to_send,
@@ -75,9 +93,7 @@ extern void wb_hand_take(const WbDelivery *delivery);
 extern void wb_hand_join_claim(WbDelivery *delivery, int64 claim_id);
 extern bool wb_hand_has(int64 execution_id);
 extern int	wb_hand_count(void);
-extern void wb_hand_advance(int64 integration_id, TimestampTz due_at);
-extern void wb_hand_forget_idle(TimestampTz now);
-extern void wb_hand_list(WbHandList *list);
+extern Datum wb_hand_list(void);
 extern WbDelivery *wb_hand_new_delivery(int64 execution_id);
 
 /* deliver/installation.c */

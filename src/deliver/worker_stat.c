@@ -127,6 +127,7 @@ wb_stat_outcome(WbOutcomeKind kind)
 			own->retried++;
 			break;
 		case WB_OUTCOME_FAILED:
+		case WB_OUTCOME_EXPIRED:
 			own->failed++;
 			break;
 		case WB_OUTCOME_HELD:

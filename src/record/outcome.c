@@ -30,7 +30,8 @@ typedef enum Column
 	SETTLED_ID, SETTLED_STATE, SETTLED_RESULT, SETTLED_ACTION,
 	QUEUED_ID, QUEUED_ATTEMPTS, QUEUED_DUE_AT, QUEUED_ERROR,
 	TRIED_ID, TRIED_ATTEMPT, TRIED_STARTED_AT, TRIED_MILLISECONDS,
-	TRIED_STATUS, TRIED_ERROR,
+	TRIED_STATUS, TRIED_ERROR, TRIED_DNS, TRIED_CONNECT, TRIED_TLS,
+	TRIED_FIRST_BYTE,
 	CLAIM_ID,
 	COLUMN_COUNT
 } Column;
@@ -39,6 +40,7 @@ static const Oid column_types[COLUMN_COUNT] = {
 	INT8OID, TEXTOID, JSONBOID, JSONBOID,
 	INT8OID, INT2OID, TIMESTAMPTZOID, TEXTOID,
 	INT8OID, INT2OID, TIMESTAMPTZOID, FLOAT8OID, INT4OID, TEXTOID,
+	FLOAT4OID, FLOAT4OID, FLOAT4OID, FLOAT4OID,
 	INT8OID
 };
 
@@ -83,11 +85,13 @@ static WbPlan queue_again = {
 
 static WbPlan insert_attempts = {
 	"INSERT INTO wb.delivery_attempts (execution_id, attempt, started_at,"
-	" milliseconds, status_code, error)"
-	" SELECT * FROM unnest($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
-	6,
+	" milliseconds, status_code, error, dns_ms, connect_ms, tls_ms,"
+	" first_byte_ms) SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9,"
+	" $10) ON CONFLICT DO NOTHING",
+	10,
 	{INT8ARRAYOID, INT2ARRAYOID, TIMESTAMPTZARRAYOID, FLOAT8ARRAYOID,
-	INT4ARRAYOID, TEXTARRAYOID},
+		INT4ARRAYOID, TEXTARRAYOID, FLOAT4ARRAYOID, FLOAT4ARRAYOID,
+	FLOAT4ARRAYOID, FLOAT4ARRAYOID},
 	NULL
 };
 
@@ -180,7 +184,7 @@ add_settled(Batch *batch, const WbDelivery *delivery)
 	add(batch, SETTLED_ID, Int64GetDatum(delivery->execution_id), false);
 	add_text(batch, SETTLED_STATE,
 			 outcome->kind == WB_OUTCOME_DONE ? "FINISHED" :
-			 outcome->kind == WB_OUTCOME_FAILED ? "FAILED" : "SKIPPED");
+			 outcome->kind == WB_OUTCOME_SKIPPED ? "SKIPPED" : "FAILED");
 	add(batch, SETTLED_RESULT, JsonbPGetDatum(describe_result(outcome)),
 		false);
 	add(batch, SETTLED_ACTION, PointerGetDatum(action), action == NULL);
@@ -217,6 +221,11 @@ add_tried(Batch *batch, const WbDelivery *delivery)
 	add(batch, TRIED_STATUS, Int32GetDatum(outcome->status_code),
 		outcome->status_code == 0);
 	add_text(batch, TRIED_ERROR, outcome->error);
+	add(batch, TRIED_DNS, Float4GetDatum(outcome->timings.dns), false);
+	add(batch, TRIED_CONNECT, Float4GetDatum(outcome->timings.connect), false);
+	add(batch, TRIED_TLS, Float4GetDatum(outcome->timings.tls), false);
+	add(batch, TRIED_FIRST_BYTE, Float4GetDatum(outcome->timings.first_byte),
+		false);
 }
 
 static void
@@ -232,6 +241,7 @@ add_delivery(Batch *batch, const WbDelivery *delivery)
 				delivery->outcome.digest_id == WB_NO_ID)
 				add_tried(batch, delivery);
 			break;
+		case WB_OUTCOME_EXPIRED:
 		case WB_OUTCOME_SKIPPED:
 			add_settled(batch, delivery);
 			break;
@@ -243,6 +253,9 @@ add_delivery(Batch *batch, const WbDelivery *delivery)
 			add_queued(batch, delivery);
 			break;
 	}
+	if (delivery->integration != NULL &&
+		delivery->outcome.kind != WB_OUTCOME_SKIPPED)
+		wb_destination_count(delivery, batch->now);
 	if (wb_hand_release(delivery))
 		add(batch, CLAIM_ID, Int64GetDatum(delivery->claim_id), false);
 }
@@ -286,6 +299,7 @@ wb_record_write(dlist_head *ended)
 	run(&batch, &queue_again, QUEUED_ID, SPI_OK_UPDATE);
 	run(&batch, &insert_attempts, TRIED_ID, SPI_OK_INSERT);
 	run(&batch, &delete_claims, CLAIM_ID, SPI_OK_DELETE);
+	wb_destination_write(false);
 }
 
 /*

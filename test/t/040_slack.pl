@@ -107,22 +107,24 @@ my $text = $body->{attachments}[0]{blocks}[0]{text}{text};
 cmp_ok(length $text, '<=', 3000, 'a long text is cut to what Slack takes');
 like($text, qr/^(?:\x{e4}&amp;)+\x{e4}?\.\.\.$/, 'between characters');
 
-# Slack says "ok" or what is wrong, with any status.
+# Slack says "ok" or what is wrong, with any status.  Some of it ends the
+# integration, which is then resumed.
 for my $answer (
 	[ 200, 'ok', 'FINISHED', undef ],
 	[ 200, "ok\n", 'FINISHED', undef ],
 	[ 200, '{"ok": true, "ts": "1"}', 'FINISHED', undef ],
-	[ 200, 'invalid_payload', 'FAILED', 'Slack answered "invalid_payload"' ],
+	[ 200, 'invalid_payload', 'FAILED', 'Slack answered with status 200: invalid_payload' ],
 	[ 200, '{"ok": false, "error": "channel_not_found"}', 'FAILED',
-		'Slack answered "{"ok": false, "error": "channel_not_found"}"' ],
+		'Slack answered with status 200: channel_not_found' ],
 	[ 200, '<html>Sign in</html>', 'FAILED', 'Slack answered "<html>Sign in</html>"' ],
 	[ 200, '', 'FAILED', 'Slack answered ""' ],
-	[ 404, 'no_service', 'FAILED', '"127.0.0.1" answered with status 404' ],
-	[ 403, 'invalid_token', 'FAILED', '"127.0.0.1" answered with status 403' ])
+	[ 404, 'no_service', 'FAILED', 'Slack answered with status 404: no_service' ],
+	[ 403, 'invalid_token', 'FAILED', 'Slack answered with status 403: invalid_token' ])
 {
 	my ($status, $said, $state, $error) = @$answer;
 	$endpoint->set_answer({ status => $status, body => $said });
 	notify('');
+	$node->sql(q(SELECT wb.resume_integration(id) FROM wb.integrations WHERE state = 'disabled'));
 	is(history(q(concat_ws('|', state, error))), join('|', grep { defined } $state, $error),
 		sprintf 'status %d with body %s: %s', $status, $said =~ s/\n/\\n/r || 'empty', $state);
 }

@@ -58,7 +58,7 @@ is($node->sql(q(SELECT state, count(*) FROM wb.executions GROUP BY state ORDER B
 
 # She reads nothing of what stands behind it, and changes nothing.
 for my $table ('integrations', 'secrets', 'automations', 'executions', 'deliveries', 'delivery_attempts',
-	'delivery_claims', 'installation', 'automation_history', 'runs', 'run_metrics')
+	'delivery_claims', 'integration_states', 'stat_integrations', 'installation', 'automation_history', 'runs', 'run_metrics')
 {
 	(undef, $err) = as_ann("SELECT * FROM wb.$table");
 	like($err, qr/ERROR:  permission denied for (?:table|view) $table/, "she cannot read wb.$table");

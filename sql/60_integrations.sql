@@ -46,6 +46,10 @@ DECLARE
 	resealed bigint;
 BEGIN
 	PERFORM wb.require_setup();
+	-- Who sets a secret meanwhile waits, or would still seal with the old key.
+	LOCK TABLE wb.secrets IN SHARE ROW EXCLUSIVE MODE;
+	-- The new key outlives a rollback, so what cannot be opened is met first.
+	PERFORM wb.reseal_secret(s.entity_id, s.name, s.key_id, s.sealed) FROM wb.secrets s;
 	PERFORM wb.add_secret_key();
 	UPDATE wb.secrets s SET (key_id, sealed) =
 		(SELECT r.key_id, r.sealed FROM wb.reseal_secret(s.entity_id, s.name, s.key_id, s.sealed) r);
@@ -87,7 +91,7 @@ COMMENT ON FUNCTION wb.set_secret(text, text, text) IS
 'Stores a secret of an entity, or replaces it; encrypted, and readable by no query. entity: the team''s name. name: letters, digits and underscores. value: any text that is not empty. Raises undefined_object for an unknown entity, and invalid_parameter_value for a name or value that cannot be. A statement that contains the value may be logged by the server like any other.';
 
 CREATE FUNCTION wb.set_secret_from_file(entity text, name text, path text) RETURNS void
-LANGUAGE plpgsql VOLATILE STRICT SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
 	PERFORM wb.set_secret(set_secret_from_file.entity, set_secret_from_file.name,
 		rtrim(pg_read_file(set_secret_from_file.path), E'\r\n'));

@@ -58,11 +58,15 @@ wb_answer_keep_body(WbAnswer *answer, const char *bytes, size_t count)
 	return !answer->is_cut;
 }
 
-/* Overwrite each occurrence of a secret, in place. */
+/*
+ * Overwrite each occurrence of a secret, in place.  Where the text was cut,
+ * its end may be the start of one.
+ */
 static void
-mask_secret(char *text, const char *secret)
+mask_secret(char *text, const char *secret, bool is_cut)
 {
 	size_t		length = strlen(secret);
+	size_t		text_length = strlen(text);
 	char	   *found = text;
 
 	if (length < SECRET_MIN_BYTES)
@@ -71,6 +75,13 @@ mask_secret(char *text, const char *secret)
 	{
 		memset(found, '*', length);
 		found += length;
+	}
+	for (size_t part = Min(length - 1, text_length); is_cut && part > 0; part--)
+	{
+		if (memcmp(text + text_length - part, secret, part) != 0)
+			continue;
+		memset(text + text_length - part, '*', part);
+		break;
 	}
 }
 
@@ -82,6 +93,7 @@ static char *
 clean_text(const char *bytes, size_t count, List *secrets)
 {
 	int			encoding = GetDatabaseEncoding();
+	bool		is_full = count == WB_ANSWER_KEPT_BYTES;
 	char	   *text = palloc(count + 1);
 	size_t		at = 0;
 	ListCell   *cell;
@@ -97,14 +109,14 @@ clean_text(const char *bytes, size_t count, List *secrets)
 		if (length > 0)
 			at += length;
 		else if (count - at < (size_t) pg_encoding_max_length(encoding) &&
-				 count == WB_ANSWER_KEPT_BYTES && IS_HIGHBIT_SET(text[at]))
+				 is_full && IS_HIGHBIT_SET(text[at]))
 			text[count = at] = '\0';	/* a character cut in two */
 		else
 			text[at++] = '?';
 	}
 
 	foreach(cell, secrets)
-		mask_secret(text, (char *) lfirst(cell));
+		mask_secret(text, (char *) lfirst(cell), is_full);
 	return text;
 }
 
@@ -138,9 +150,10 @@ wb_answer_conclude(const WbAnswer *answer, WbDelivery *delivery)
 	WbOutcome  *outcome = &delivery->outcome;
 	MemoryContext before = MemoryContextSwitchTo(delivery->context);
 
-	outcome->status_code = answer->status_code;
+	/* one below 200 announces an answer, and that never came */
+	outcome->status_code = answer->status_code < 200 ? 0 : answer->status_code;
 	outcome->milliseconds = answer->milliseconds;
-	if (answer->status_code > 0)
+	if (outcome->status_code > 0)
 		outcome->body = clean_text(answer->kept, answer->kept_bytes,
 								   request->secrets);
 
@@ -150,7 +163,7 @@ wb_answer_conclude(const WbAnswer *answer, WbDelivery *delivery)
 		outcome->error = pstrdup(answer->refusal);
 	}
 	else if (answer->is_cut)
-		outcome->error = answer->status_code > 0 ? NULL :
+		outcome->error = outcome->status_code > 0 ? NULL :
 			psprintf("\"%s\" sends too large an answer", request->host);
 	else if (answer->failure != NULL)
 		outcome->error = psprintf("could not send to \"%s\": %s", request->host,

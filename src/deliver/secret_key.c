@@ -119,59 +119,47 @@ wb_secret_key_read(const char *id, WbSecretKey *key)
 	return problem;
 }
 
-/* The name of a new file is durable only when its directory is. */
-static void
-sync_directory_of(const char *path)
-{
-	char		directory[MAXPGPATH];
-
-	strlcpy(directory, path, sizeof(directory));
-	get_parent_directory(directory);
-	fsync_fname(directory[0] == '\0' ? "." : directory, true);
-}
-
 /*
- * Write keys to a new file, which is removed again where that fails.  Raises,
- * with the path.
+ * Put a file with these keys at a path, in one step: at no moment, and after
+ * no crash, is there a part of it.  The path is followed to the end, for a
+ * link in its place would leave the old keys where they are looked after.
  */
 static void
-write_file(int file, const char *path, KeyFile *content)
+replace_file(KeyFile *content)
 {
+	char		path[PATH_MAX];
+	char	   *new_path;
 	size_t		bytes = (size_t) content->count * WB_SECRET_KEY_BYTES;
 	bool		is_written;
-	int			failure;
+	int			file;
+
+	if (realpath(wb_setting_secret_key_file, path) == NULL)
+		strlcpy(path, wb_setting_secret_key_file, sizeof(path));
+	new_path = psprintf("%s.new", path);
+	unlink(new_path);			/* left over from a crash */
+	file = OpenTransientFilePerm(new_path, O_WRONLY | O_CREAT | O_EXCL |
+								 PG_BINARY, S_IRUSR | S_IWUSR);
+	if (file < 0)
+		ereport(ERROR,
+				(errcode_for_file_access(),
+				 errmsg("could not create file \"%s\": %m", new_path),
+				 errhint("Name a file in a directory that the server may write to in \"wb_automations.secret_key_file\".")));
 
 	errno = 0;
-	is_written = write(file, content->keys, bytes) == (ssize_t) bytes &&
-		pg_fsync(file) == 0;
-	failure = errno ? errno : ENOSPC;
+	is_written = write(file, content->keys, bytes) == (ssize_t) bytes;
 	explicit_bzero(content, sizeof(*content));
-	CloseTransientFile(file);
 	if (!is_written)
 	{
-		/* half a key would keep the next call from making a whole one */
-		unlink(path);
+		int			failure = errno ? errno : ENOSPC;
+
+		unlink(new_path);
 		errno = failure;
 		ereport(ERROR,
 				(errcode_for_file_access(),
-				 errmsg("could not write file \"%s\": %m", path)));
+				 errmsg("could not write file \"%s\": %m", new_path)));
 	}
-}
-
-/* Make a file for keys; -1 where it is there already. */
-static int
-create_file(const char *path)
-{
-	int			file = OpenTransientFilePerm(path, O_WRONLY | O_CREAT |
-											 O_EXCL | PG_BINARY,
-											 S_IRUSR | S_IWUSR);
-
-	if (file < 0 && errno != EEXIST)
-		ereport(ERROR,
-				(errcode_for_file_access(),
-				 errmsg("could not create file \"%s\": %m", path),
-				 errhint("Name a file in a directory that the server may write to in \"wb_automations.secret_key_file\".")));
-	return file;
+	CloseTransientFile(file);
+	durable_rename(new_path, path, ERROR);
 }
 
 static void
@@ -181,29 +169,6 @@ make_key(KeyFile *content)
 		ereport(ERROR,
 				(errcode(ERRCODE_INTERNAL_ERROR),
 				 errmsg("could not generate a random key")));
-}
-
-/*
- * wb.make_secret_key(): make the file, unless it is there.  Returns whether
- * it was made.
- */
-Datum
-wb_sql_make_secret_key(PG_FUNCTION_ARGS)
-{
-	const char *path = wb_setting_secret_key_file;
-	KeyFile		content = {.count = 1};
-	int			file;
-
-	make_key(&content);
-	file = create_file(path);
-	if (file < 0)
-	{
-		explicit_bzero(&content, sizeof(content));
-		PG_RETURN_BOOL(false);
-	}
-	write_file(file, path, &content);
-	sync_directory_of(path);
-	PG_RETURN_BOOL(true);
 }
 
 /*
@@ -221,38 +186,54 @@ lock_file(void)
 }
 
 /*
- * wb.add_secret_key(): put a new key before those that the file holds.  The
- * file is replaced in one step, so at each moment, and after a crash, every
- * key that something was sealed with is in it.
+ * wb.make_secret_key(): make the file, unless it is there.  Returns whether
+ * it was made.
+ */
+Datum
+wb_sql_make_secret_key(PG_FUNCTION_ARGS)
+{
+	KeyFile		content = {.count = 1};
+	struct stat status;
+
+	lock_file();
+	if (stat(wb_setting_secret_key_file, &status) == 0)
+		PG_RETURN_BOOL(false);
+	if (errno != ENOENT)
+		ereport(ERROR,
+				(errcode_for_file_access(),
+				 errmsg("could not stat file \"%s\": %m",
+						wb_setting_secret_key_file)));
+	make_key(&content);
+	replace_file(&content);
+	PG_RETURN_BOOL(true);
+}
+
+/*
+ * wb.add_secret_key(): put a new key before those that the file holds, so
+ * that every key that something was sealed with stays in it.
  */
 Datum
 wb_sql_add_secret_key(PG_FUNCTION_ARGS)
 {
-	const char *path = wb_setting_secret_key_file;
-	char	   *new_path = psprintf("%s.new", path);
-	KeyFile		content;
+	KeyFile		content = {.count = 0};
 	const char *problem;
-	int			file;
 
 	lock_file();
 	problem = read_file(&content);
 	if (problem == NULL && content.count == WB_SECRET_KEYS_MAX)
-		problem = psprintf("file \"%s\" is full with %d keys", path,
-						   WB_SECRET_KEYS_MAX);
+		problem = psprintf("file \"%s\" is full with %d keys",
+						   wb_setting_secret_key_file, WB_SECRET_KEYS_MAX);
 	if (problem != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("cannot add a key: %s", problem)));
+				 errmsg("cannot add a key: %s", problem),
+				 content.count == WB_SECRET_KEYS_MAX ?
+				 errhint("Cut off those at its end that nothing is sealed with any more; the operations manual says how.") : 0));
 
 	memmove(content.keys[1], content.keys[0],
 			(size_t) content.count * WB_SECRET_KEY_BYTES);
 	content.count++;
 	make_key(&content);
-	unlink(new_path);			/* left over from a crash */
-	file = create_file(new_path);
-	if (file < 0)
-		elog(ERROR, "file \"%s\" exists", new_path);
-	write_file(file, new_path, &content);
-	durable_rename(new_path, path, ERROR);
+	replace_file(&content);
 	PG_RETURN_VOID();
 }

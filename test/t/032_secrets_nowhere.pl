@@ -1,0 +1,242 @@
+# Secrets are found nowhere: in no table, view, function's result, activity,
+# log line, dump or file of the server, whatever becomes of the messages.
+#
+# The values below are looked for as they are.  They come from files, because
+# what PostgreSQL itself writes of a literal is not ours to keep silent.
+
+use strict;
+use warnings;
+
+use File::Find;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use WbAutomations::Endpoint;
+use WbAutomations::Node;
+
+my %marker = (
+	TOKEN => 'tok-5e1ec7ab1e',
+	SIGNING => 'sign"5e1ec7/ab1e\\key',
+	SLACK => '/services/T0AAAAAAA/B0BBBBBBB/slack5e1ec7ab1eXYZ0123456');
+
+# What of them must not be found: also a part that alone would do for a thief,
+# and what they look like in JSON.
+my @needles = ('tok-5e1ec7', 'sign"5e1ec7', 'sign\\"5e1ec7', '5e1ec7/ab1e', '5e1ec7\\/ab1e', 'slack5e1ec7ab1e');
+my $needles = join '|', map { quotemeta } @needles;
+
+my $node = WbAutomations::Node->new('nowhere', conf => q(
+log_min_messages = debug5
+log_statement = none
+wb_automations.request_timeout = '2s'
+));
+my $endpoint = WbAutomations::Endpoint->new;
+my $run = $node->new_run('ml/secrets');
+my $directory = PostgreSQL::Test::Utils::tempdir();
+
+for my $name (sort keys %marker)
+{
+	append_to_file("$directory/$name", ($name eq 'SLACK' ? $endpoint->url($marker{SLACK}) : $marker{$name}) . "\n");
+	$node->sql("SELECT wb.set_secret_from_file('ml', '$name', '$directory/$name')");
+}
+$node->sql(sprintf q(
+	SELECT wb.create_webhook_integration('ml', 'hook', '%s', access_token => 'TOKEN', secret => 'SIGNING');
+	SELECT wb.create_slack_integration('ml', channel_name => 'chat', url_secret => 'SLACK');
+	SELECT wb.create_automation('web', wb.on_run_metric(wb.project('ml', 'secrets'), wb.metric('web', '>', 0)),
+		wb.send_webhook(wb.webhook_integration('ml', 'hook'),
+			'{"text": "${run_name}", "token": "${ACCESS_TOKEN}", "key": "${SIGNING}", "both": "${TOKEN}/${SIGNING}"}'), cooldown => '0');
+	SELECT wb.create_automation('chat', wb.on_run_metric(wb.project('ml', 'secrets'), wb.metric('chat', '>', 0)),
+		wb.send_notification(wb.slack_integration('ml'), title => '${TOKEN} ${SLACK}', message => '${ACCESS_TOKEN}'), cooldown => '0');
+	CREATE ROLE reader LOGIN;
+	GRANT USAGE ON SCHEMA wb TO reader;
+	GRANT pg_read_all_data TO reader;), $endpoint->url('/hook'));
+
+# Fire both, with this answer.
+sub fire
+{
+	my (@answer) = @_;
+	my $before = () = $endpoint->requests;
+
+	$endpoint->set_answer(@answer);
+	$node->log_metric($run, $_, 1) for 'web', 'chat';
+	return $endpoint->wait_for_requests($before + 2);
+}
+
+# Everything that a receiver can do with what it was sent.
+my @requests = fire(200);
+my ($web) = grep { $_->{path} eq '/hook' } @requests;
+is($web->{headers}{authorization}, "Bearer $marker{TOKEN}", 'the token is sent');
+like($web->{body}, qr/$needles/, 'the secrets are in the body');
+my ($chat) = grep { $_->{path} ne '/hook' } @requests;
+is($chat->{path}, $marker{SLACK}, "the address of the channel is used");
+unlike($chat->{body}, qr/$needles/, 'no secret is in what people read');
+$node->wait_until_settled;
+
+my $slashed = $marker{SLACK} =~ s{/}{\\/}gr;
+for my $echo (
+	"you sent Bearer $marker{TOKEN} signed with $marker{SIGNING} to " . $endpoint->url($marker{SLACK}),
+	$web->{body},
+	qq({"path": "$slashed", "error": "Cannot POST $marker{SLACK}"}),
+	'token=' . ($marker{SLACK} =~ s{.*/}{}r),
+	# the start of a secret where the answer is cut
+	map { ' ' x (8192 - length($_) + 3) . $_ } values %marker)
+{
+	for my $status (200, 404, 500)
+	{
+		fire({ status => $status, body => $echo,
+			headers => { 'X-Echo' => $marker{TOKEN}, 'Location' => "http://127.0.0.1$marker{SLACK}",
+				'WWW-Authenticate' => $marker{TOKEN}, 'Set-Cookie' => "a=$marker{TOKEN}" } });
+	}
+}
+fire({ status => 302, headers => { Location => $endpoint->url($marker{SLACK}) } });
+fire({ raw => "HTTP/1.1 200 $marker{TOKEN}\r\nContent-Length: 100\r\n\r\n$marker{TOKEN}" });
+fire({ raw => "HTTP/9.9 $marker{TOKEN} " . $marker{SLACK} . "\r\n\r\n" });
+fire({ raw => "$marker{TOKEN}\r\n\r\n" });
+fire('reset');
+fire('hang');
+cmp_ok($node->sql(q(SELECT count(*) FROM wb.delivery_attempts WHERE status_code >= 400)), '>', 20, 'receivers answered with errors');
+$node->poll(q(SELECT NOT EXISTS (SELECT FROM wb.delivery_claims)));
+is($node->sql(q(SELECT count(*) FROM wb.executions WHERE result->>'body' LIKE '%*******%')) > 5, 1,
+	'and secrets that they sent back are masked in history');
+
+# Held, for want of the key, and for a key that others may read.
+my $key = $node->data_dir . '/wb_automations.key';
+$endpoint->set_answer(200);
+rename $key, "$key.away" or die $!;
+$node->log_metric($run, $_, 1) for 'web', 'chat';
+$node->poll(q(SELECT count(*) = 2 FROM wb.deliveries WHERE last_error LIKE 'cannot open secret%'));
+rename "$key.away", $key or die $!;
+# Failed before it is sent: a token that no header can carry, an address that
+# is not allowed or cannot be read.
+append_to_file("$directory/SPLIT", "$marker{TOKEN}\n$marker{TOKEN}");
+append_to_file("$directory/BAD_$_->[0]", $_->[1])
+  for [ 1, "https://10.0.0.1$marker{SLACK}" ], [ 2, "https://a b$marker{SLACK}" ], [ 3, "ftp://hooks.example$marker{SLACK}" ],
+  [ 4, "https://$marker{TOKEN}:x\@hooks.example/" ], [ 5, "$marker{TOKEN}" ];
+$node->sql(sprintf q(
+	SELECT wb.set_secret_from_file('ml', f, '%1$s/' || f) FROM unnest(array['SPLIT', 'BAD_1', 'BAD_2', 'BAD_3', 'BAD_4', 'BAD_5']) f;
+	SELECT wb.create_webhook_integration('ml', 'split', '%2$s', access_token => 'SPLIT');
+	SELECT wb.create_slack_integration('ml', channel_name => f, url_secret => f) FROM unnest(array['BAD_1', 'BAD_2', 'BAD_3', 'BAD_4', 'BAD_5']) f;
+	SELECT wb.create_automation('bad' || i.id, wb.on_run_metric(wb.project('ml', 'secrets'), wb.metric('bad', '>', 0)),
+		CASE i.kind WHEN 'SLACK' THEN wb.send_notification(i.id) ELSE wb.send_webhook(i.id) END, cooldown => '0')
+	FROM wb.integrations i WHERE i.name ~ '^(split|BAD)';), $directory, $endpoint->url);
+$node->log_metric($run, 'bad', 1);
+$node->poll(q(SELECT count(*) = 6 FROM wb.automation_history WHERE automation_name LIKE 'bad%' AND state = 'FAILED'));
+pass('and messages failed before they were sent');
+
+# A rotation, and errors of the functions.
+$node->sql('SELECT wb.rotate_secret_key()');
+$node->psql('postgres', "SELECT wb.set_secret_from_file('ml', '$_->[0]', '$directory/$_->[1]')")
+  for [ 'a b', 'TOKEN' ], [ 'TOKEN', 'none' ], [ 'SLACK', 'SPLIT' ];
+$node->sql("SELECT wb.set_secret_from_file('ml', 'SLACK', '$directory/SLACK')");
+
+# Every relation of every schema, as text and, where it holds bytes, as those;
+# the statements name what they look for in halves, or they would find
+# themselves.
+my $search = q(
+	CREATE FUNCTION pg_temp.search() RETURNS SETOF text LANGUAGE plpgsql AS $$
+	DECLARE
+		relation regclass;
+		needle text;
+		found bigint;
+		looked bigint := 0;
+	BEGIN
+		FOR relation IN SELECT c.oid FROM pg_class c WHERE c.relkind IN ('r', 'v', 'm', 'p', 'S', 't')
+			AND has_table_privilege(c.oid, 'SELECT') AND c.relname <> 'pg_largeobject' ORDER BY 1 LOOP
+			looked := looked + 1;
+			FOREACH needle IN ARRAY NEEDLES LOOP
+				BEGIN
+					EXECUTE format('SELECT count(*) FROM %s t WHERE strpos(t::text, $1) > 0 OR strpos(t::text, $2) > 0 OR strpos(t::text, $3) > 0', relation)
+						INTO found USING needle, encode(convert_to(needle, 'UTF8'), 'hex'), replace(replace(needle, '\', '\\'), '"', '""');
+				EXCEPTION WHEN insufficient_privilege OR object_not_in_prerequisite_state OR feature_not_supported THEN
+					found := 0;
+				END;
+				IF found > 0 THEN
+					RETURN NEXT format('%s rows of %s have the secret that begins with %s', found, relation, left(needle, 4));
+				END IF;
+			END LOOP;
+		END LOOP;
+		RETURN NEXT format('looked at %s', CASE WHEN looked > 150 THEN 'everything' ELSE looked || ' relations only' END);
+	END $$;
+	SELECT * FROM pg_temp.search();)
+  =~ s/NEEDLES/'ARRAY[' . join(', ', map { "'" . substr($_, 0, 6) . "' || '" . substr($_, 6) . "'" } @needles) . ']'/er;
+for my $role ('reader', undef)
+{
+	my (undef, $out, $err) = $node->psql('postgres', $search, $role ? (extra_params => [ '-U', $role ]) : ());
+	is($err, '', 'the search succeeds');
+	is($out, 'looked at everything', ($role ? 'a role that reads all tables' : 'a superuser') . ' finds no secret in any relation');
+}
+
+# That search would find one.
+{
+	$node->sql("CREATE TABLE planted AS SELECT pg_read_file('$directory/TOKEN') AS content, pg_read_binary_file('$directory/SIGNING') AS bytes");
+	my (undef, $out) = $node->psql('postgres', $search);
+	like($out, qr/1 rows of planted have the secret that begins with tok-/, 'the search finds one that was planted');
+	like($out, qr/1 rows of planted have the secret that begins with sign/, 'as bytes too');
+	$node->sql('DROP TABLE planted');
+}
+
+# Every function that the reader may call with nothing, with an id, or with a
+# name, and the functions that tell of integrations and secrets.
+{
+	my ($result, $out, $err) = $node->psql('postgres', q(
+		SELECT format('SELECT x::text FROM wb.%I(%s) x;', p.proname, CASE p.pronargs - p.pronargdefaults
+			WHEN 0 THEN '' WHEN 1 THEN CASE p.proargtypes[0] WHEN 'bigint'::regtype THEN n::text ELSE quote_literal(
+				CASE p.proargtypes[0] WHEN 'jsonb'::regtype THEN '{"integrationID": 1}' WHEN 'text'::regtype THEN 'ml' ELSE '1' END) END
+			ELSE CASE p.proname WHEN 'webhook_integration' THEN '''ml'', ''hook''' WHEN 'set_secret' THEN '''ml'', ''TOKEN'', ''x'''
+				WHEN 'seal_secret' THEN '1, ''TOKEN'', ''x''' WHEN 'reseal_secret' THEN '1, s.name, s.key_id, s.sealed' END END)
+		FROM pg_proc p, generate_series(1, 3) n
+		WHERE p.pronamespace = 'wb'::regnamespace AND p.prokind = 'f' AND p.prorettype <> 'trigger'::regtype
+			AND (p.pronargs - p.pronargdefaults <= 1 OR p.proname IN ('webhook_integration', 'set_secret', 'seal_secret'))
+			AND (n = 1 OR p.proargtypes[0] = 'bigint'::regtype)
+			AND p.proname NOT IN ('setup', 'arm', 'prune', 'delete_automation'));
+	my @calls = split /\n/, $out;
+	cmp_ok(scalar @calls, '>', 40, 'there are functions to call');
+	for my $role ('reader', undef)
+	{
+		my ($out, $err) = ('', '');
+		$node->psql('postgres', join("\n", 'BEGIN; SAVEPOINT s;', map { "$_ ROLLBACK TO s;" } @calls),
+			stdout => \$out, stderr => \$err, on_error_stop => 0, $role ? (extra_params => [ '-U', $role ]) : ());
+		unlike("$out$err", qr/$needles/, 'no function tells a secret to ' . ($role // 'a superuser') . ', nor does its error');
+		like($out, qr/hook|ml/, 'though they tell something');
+	}
+}
+
+# Dumps, of every kind.
+for my $command ([ 'pg_dump', '-d', 'postgres' ], [ 'pg_dump', '-d', 'postgres', '--inserts', '-n', 'wb' ], ['pg_dumpall'])
+{
+	my ($out, $err) = run_command([ @$command, '-h', $node->host, '-p', $node->port ]);
+	like($out, qr/wb\.secrets/, "@$command dumps the table");
+	unlike($out, qr/$needles/, 'and no secret in it');
+	for my $needle (@needles)
+	{
+		my $hex = unpack 'H*', $needle;
+		unlike($out, qr/\Q$hex\E/, 'nor as bytes: ' . substr $needle, 0, 4);
+	}
+}
+
+# The rest of what was held is sent, and then no process holds anything.
+$node->set('wb_automations.clock_offset', 100);
+$node->poll(q(SELECT NOT EXISTS (SELECT FROM wb.deliveries WHERE last_error LIKE 'cannot open secret%')));
+$node->stop;
+
+# The log at its most talkative, and every file of the data directory: tables,
+# write-ahead log, statistics.
+my $log = slurp_file($node->logfile);
+like($log, qr/DEBUG:  /, 'the log has everything that a log can have');
+unlike($log, qr/$needles/, 'and no secret');
+{
+	my $files = 0;
+	my @found;
+	find(
+		{
+			no_chdir => 1,
+			wanted => sub {
+				return if !-f $_;
+				$files++;
+				push @found, $_ if slurp_file($_) =~ /$needles/;
+			} },
+		$node->data_dir);
+	cmp_ok($files, '>', 500, 'the data directory has files');
+	is("@found", '', 'none of which has a secret');
+}
+
+done_testing();

@@ -76,11 +76,12 @@ mask_secret(char *text, const char *secret, bool is_cut)
 		memset(found, '*', length);
 		found += length;
 	}
-	for (size_t part = Min(length - 1, text_length); is_cut && part > 0; part--)
+	length = is_cut ? Min(length - 1, text_length) : 0;
+	for (; length > 0; length--)
 	{
-		if (memcmp(text + text_length - part, secret, part) != 0)
+		if (memcmp(text + text_length - length, secret, length) != 0)
 			continue;
-		memset(text + text_length - part, '*', part);
+		memset(text + text_length - length, '*', length);
 		break;
 	}
 }

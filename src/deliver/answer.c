@@ -158,7 +158,9 @@ wb_answer_conclude(const WbAnswer *answer, WbDelivery *delivery)
 		outcome->body = clean_text(answer->kept, answer->kept_bytes,
 								   request->secrets);
 
-	if (answer->refusal[0] != '\0' && !answer->has_socket)
+	if (answer->is_stale)
+		outcome->error = pstrdup(answer->refusal);
+	else if (answer->refusal[0] != '\0' && !answer->has_socket)
 	{
 		outcome->kind = WB_OUTCOME_FAILED;
 		outcome->error = pstrdup(answer->refusal);

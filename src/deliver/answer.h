@@ -22,6 +22,7 @@ typedef struct WbAnswer
 	float8		milliseconds;
 	const char *failure;		/* why it is incomplete, or NULL; static */
 	bool		has_socket;		/* an address was good enough to try */
+	bool		is_stale;		/* a connection that may not be used any more */
 	bool		is_cut;			/* we have seen enough of it, and hung up */
 	char		refusal[128];	/* of the last address refused, or empty */
 	size_t		header_bytes;

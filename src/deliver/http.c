@@ -67,7 +67,7 @@ static const struct
 	{CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2},
 	{CURLOPT_NETRC, CURL_NETRC_IGNORED},
 	{CURLOPT_HTTP09_ALLOWED, 0},
-	/* a busy connection too learns of a new address and a new policy */
+	/* a busy connection too learns of a new address */
 	{CURLOPT_MAXLIFETIME_CONN, 60},
 };
 
@@ -119,6 +119,24 @@ open_socket(void *argument, curlsocktype purpose,
 				  address->protocol);
 }
 
+/*
+ * Callback: may the address be used to which a request is about to be sent?
+ * The connection may be older than the policy.
+ */
+static int
+check_connection(void *argument, char *address, char *local_address, int port,
+				 int local_port)
+{
+	WbAnswer   *answer = argument;
+	const char *refusal = wb_address_refusal_text(address);
+
+	if (refusal == NULL)
+		return CURL_PREREQFUNC_OK;
+	strlcpy(answer->refusal, refusal, sizeof(answer->refusal));
+	answer->is_stale = true;
+	return CURL_PREREQFUNC_ABORT;
+}
+
 /* Callbacks: a header, and a piece of the body.  Too little taken hangs up. */
 static size_t
 keep_header(char *bytes, size_t one, size_t count, void *argument)
@@ -152,6 +170,8 @@ set_fixed_options(WbTransfer *transfer)
 	SET_OPTION(easy, CURLOPT_ERRORBUFFER, transfer->error);
 	SET_OPTION(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
 	SET_OPTION(easy, CURLOPT_OPENSOCKETDATA, answer);
+	SET_OPTION(easy, CURLOPT_PREREQFUNCTION, check_connection);
+	SET_OPTION(easy, CURLOPT_PREREQDATA, answer);
 	SET_OPTION(easy, CURLOPT_HEADERFUNCTION, keep_header);
 	SET_OPTION(easy, CURLOPT_HEADERDATA, answer);
 	SET_OPTION(easy, CURLOPT_WRITEFUNCTION, keep_body);

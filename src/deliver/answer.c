@@ -33,6 +33,16 @@ wb_answer_reset(WbAnswer *answer)
 	memset(answer, 0, offsetof(WbAnswer, kept));
 }
 
+/* Keep why an address is refused, if it is; returns whether. */
+bool
+wb_answer_refuse(WbAnswer *answer, const char *refusal)
+{
+	if (refusal == NULL)
+		return false;
+	strlcpy(answer->refusal, refusal, sizeof(answer->refusal));
+	return true;
+}
+
 /* Count a header; false where it is time to hang up. */
 bool
 wb_answer_keep_header(WbAnswer *answer, size_t count)

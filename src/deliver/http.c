@@ -107,34 +107,24 @@ open_socket(void *argument, curlsocktype purpose,
 			struct curl_sockaddr *address)
 {
 	WbAnswer   *answer = argument;
-	const char *refusal = wb_address_refusal(&address->addr);
 
-	if (refusal != NULL)
-	{
-		strlcpy(answer->refusal, refusal, sizeof(answer->refusal));
+	if (wb_answer_refuse(answer, wb_address_refusal(&address->addr)))
 		return CURL_SOCKET_BAD;
-	}
 	answer->has_socket = true;
 	return socket(address->family, address->socktype | SOCK_CLOEXEC,
 				  address->protocol);
 }
 
-/*
- * Callback: may the address be used to which a request is about to be sent?
- * The connection may be older than the policy.
- */
+/* Callback: is the address still allowed?  The connection may be older. */
 static int
 check_connection(void *argument, char *address, char *local_address, int port,
 				 int local_port)
 {
 	WbAnswer   *answer = argument;
-	const char *refusal = wb_address_refusal_text(address);
 
-	if (refusal == NULL)
-		return CURL_PREREQFUNC_OK;
-	strlcpy(answer->refusal, refusal, sizeof(answer->refusal));
-	answer->is_stale = true;
-	return CURL_PREREQFUNC_ABORT;
+	answer->is_stale = wb_answer_refuse(answer,
+										wb_address_refusal_text(address));
+	return answer->is_stale ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
 }
 
 /* Callbacks: a header, and a piece of the body.  Too little taken hangs up. */

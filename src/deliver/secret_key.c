@@ -72,7 +72,10 @@ static const char *
 read_file(KeyFile *content)
 {
 	const char *path = wb_setting_secret_key_file;
-	int			file = OpenTransientFile(path, O_RDONLY | PG_BINARY);
+
+	/* O_NONBLOCK, or a pipe at the path would stop whoever opens it */
+	int			file = OpenTransientFile(path, O_RDONLY | O_NONBLOCK |
+										 PG_BINARY);
 	const char *problem;
 
 	if (file < 0)

@@ -5,6 +5,7 @@ use strict;
 use warnings;
 
 use Digest::SHA qw(sha256_hex);
+use POSIX ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -260,6 +261,10 @@ $node->sql(sprintf q(
 	truncate $key_file, 0;
 	like(error_of(q(SELECT wb.set_secret('ml', 'NEW', 'x'))),
 		qr/ERROR:  cannot seal secret "NEW": file "wb_automations\.key" does not hold keys/, 'nor is an empty one');
+	unlink $key_file;
+	POSIX::mkfifo($key_file, 0600) or die $!;
+	like(error_of(q(SELECT wb.set_secret('ml', 'NEW', 'x'))),
+		qr/ERROR:  cannot seal secret "NEW": "wb_automations\.key" is not a file/, 'nor is a pipe, which nobody waits for');
 	unlink $key_file;
 	like(error_of('SELECT wb.rotate_secret_key()'), qr/ERROR:  .*could not open file "wb_automations\.key"/,
 		'there is nothing to replace without a file');

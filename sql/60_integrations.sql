@@ -24,6 +24,43 @@ REVOKE EXECUTE ON FUNCTION wb.seal_secret(bigint, text, text) FROM PUBLIC;
 COMMENT ON FUNCTION wb.seal_secret(bigint, text, text) IS
 'Encrypts a value for the row of wb.secrets with this entity_id and name, and for no other. Returns the ciphertext and the id of the key. There is no function that decrypts. Raises object_not_in_prerequisite_state where the key file cannot be read.';
 
+CREATE FUNCTION wb.add_secret_key() RETURNS void
+LANGUAGE c STRICT VOLATILE
+AS 'MODULE_PATHNAME', 'wb_sql_add_secret_key';
+REVOKE EXECUTE ON FUNCTION wb.add_secret_key() FROM PUBLIC;
+
+COMMENT ON FUNCTION wb.add_secret_key() IS
+'Puts a new random key before those in the file wb_automations.secret_key_file; it seals from then on, the others still open. Part of wb.rotate_secret_key(). Raises object_not_in_prerequisite_state where the file cannot be read or holds 16 keys.';
+
+CREATE FUNCTION wb.reseal_secret(entity_id bigint, name text, INOUT key_id text, INOUT sealed bytea)
+LANGUAGE c STRICT VOLATILE
+AS 'MODULE_PATHNAME', 'wb_sql_reseal_secret';
+REVOKE EXECUTE ON FUNCTION wb.reseal_secret(bigint, text, text, bytea) FROM PUBLIC;
+
+COMMENT ON FUNCTION wb.reseal_secret(bigint, text, text, bytea) IS
+'Seals what a row of wb.secrets holds with the newest key, for the same row. Part of wb.rotate_secret_key(). Raises object_not_in_prerequisite_state where the key that sealed it is not in the file, or the row is damaged.';
+
+CREATE FUNCTION wb.rotate_secret_key() RETURNS bigint
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	resealed bigint;
+BEGIN
+	PERFORM wb.require_setup();
+	-- Who sets a secret meanwhile waits, or would still seal with the old key.
+	LOCK TABLE wb.secrets IN SHARE ROW EXCLUSIVE MODE;
+	-- The new key outlives a rollback, so what cannot be opened is met first.
+	PERFORM wb.reseal_secret(s.entity_id, s.name, s.key_id, s.sealed) FROM wb.secrets s;
+	PERFORM wb.add_secret_key();
+	UPDATE wb.secrets s SET (key_id, sealed) =
+		(SELECT r.key_id, r.sealed FROM wb.reseal_secret(s.entity_id, s.name, s.key_id, s.sealed) r);
+	GET DIAGNOSTICS resealed = ROW_COUNT;
+	RETURN resealed;
+END $$;
+REVOKE EXECUTE ON FUNCTION wb.rotate_secret_key() FROM PUBLIC;
+
+COMMENT ON FUNCTION wb.rotate_secret_key() IS
+'Makes a new key, seals every secret of this database with it, and returns how many there were. Older keys stay in the file, for other databases and for a rollback. Raises object_not_in_prerequisite_state where the file cannot be read or is full, or a secret does not open.';
+
 CREATE FUNCTION wb.set_secret(entity text, name text, value text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
@@ -52,6 +89,16 @@ END $$;
 
 COMMENT ON FUNCTION wb.set_secret(text, text, text) IS
 'Stores a secret of an entity, or replaces it; encrypted, and readable by no query. entity: the team''s name. name: letters, digits and underscores. value: any text that is not empty. Raises undefined_object for an unknown entity, and invalid_parameter_value for a name or value that cannot be. A statement that contains the value may be logged by the server like any other.';
+
+CREATE FUNCTION wb.set_secret_from_file(entity text, name text, path text) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	PERFORM wb.set_secret(set_secret_from_file.entity, set_secret_from_file.name,
+		rtrim(pg_read_file(set_secret_from_file.path), E'\r\n'));
+END $$;
+
+COMMENT ON FUNCTION wb.set_secret_from_file(text, text, text) IS
+'As wb.set_secret, with the value from a file on the server, without line ends behind it, so that no statement contains it. path: absolute, or relative to the data directory. The caller must be allowed to execute pg_read_file and, outside of the data directory, be a member of pg_read_server_files. Raises insufficient_privilege, undefined_file, and what wb.set_secret raises.';
 
 CREATE FUNCTION wb.delete_secret(entity text, name text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$

@@ -66,7 +66,8 @@ BEGIN
 
 	SELECT count(*) AS total, min(d.due_at) AS oldest, count(*) FILTER (WHERE d.attempts > 0) AS failing,
 		count(*) FILTER (WHERE d.attempts = 0 AND d.last_error IS NOT NULL) AS held,
-		count(*) FILTER (WHERE d.installation_id <> installed.id) AS foreign_rows, max(d.last_error) AS error
+		count(*) FILTER (WHERE d.installation_id <> installed.id) AS foreign_rows,
+		coalesce(max(d.last_error) FILTER (WHERE d.last_error LIKE 'cannot open secret %'), max(d.last_error)) AS error
 	INTO queue FROM wb.deliveries d;
 	most := current_setting('wb_automations.queue_limit');
 	RETURN QUERY SELECT 'queue', queue.total <= most AND queue.failing = 0 AND queue.held = 0 AND queue.foreign_rows = 0 AND

@@ -33,6 +33,16 @@ wb_answer_reset(WbAnswer *answer)
 	memset(answer, 0, offsetof(WbAnswer, kept));
 }
 
+/* Keep why an address is refused, if it is; returns whether. */
+bool
+wb_answer_refuse(WbAnswer *answer, const char *refusal)
+{
+	if (refusal == NULL)
+		return false;
+	strlcpy(answer->refusal, refusal, sizeof(answer->refusal));
+	return true;
+}
+
 /* Count a header; false where it is time to hang up. */
 bool
 wb_answer_keep_header(WbAnswer *answer, size_t count)
@@ -58,11 +68,15 @@ wb_answer_keep_body(WbAnswer *answer, const char *bytes, size_t count)
 	return !answer->is_cut;
 }
 
-/* Overwrite each occurrence of a secret, in place. */
+/*
+ * Overwrite each occurrence of a secret, in place.  Where the text was cut,
+ * its end may be the start of one.
+ */
 static void
-mask_secret(char *text, const char *secret)
+mask_secret(char *text, const char *secret, bool is_cut)
 {
 	size_t		length = strlen(secret);
+	size_t		text_length = strlen(text);
 	char	   *found = text;
 
 	if (length < SECRET_MIN_BYTES)
@@ -71,6 +85,14 @@ mask_secret(char *text, const char *secret)
 	{
 		memset(found, '*', length);
 		found += length;
+	}
+	length = is_cut ? Min(length - 1, text_length) : 0;
+	for (; length > 0; length--)
+	{
+		if (memcmp(text + text_length - length, secret, length) != 0)
+			continue;
+		memset(text + text_length - length, '*', length);
+		break;
 	}
 }
 
@@ -82,6 +104,7 @@ static char *
 clean_text(const char *bytes, size_t count, List *secrets)
 {
 	int			encoding = GetDatabaseEncoding();
+	bool		is_full = count == WB_ANSWER_KEPT_BYTES;
 	char	   *text = palloc(count + 1);
 	size_t		at = 0;
 	ListCell   *cell;
@@ -97,14 +120,14 @@ clean_text(const char *bytes, size_t count, List *secrets)
 		if (length > 0)
 			at += length;
 		else if (count - at < (size_t) pg_encoding_max_length(encoding) &&
-				 count == WB_ANSWER_KEPT_BYTES && IS_HIGHBIT_SET(text[at]))
+				 is_full && IS_HIGHBIT_SET(text[at]))
 			text[count = at] = '\0';	/* a character cut in two */
 		else
 			text[at++] = '?';
 	}
 
 	foreach(cell, secrets)
-		mask_secret(text, (char *) lfirst(cell));
+		mask_secret(text, (char *) lfirst(cell), is_full);
 	return text;
 }
 
@@ -154,23 +177,26 @@ wb_answer_conclude(const WbAnswer *answer, WbDelivery *delivery)
 	WbOutcome  *outcome = &delivery->outcome;
 	MemoryContext before = MemoryContextSwitchTo(delivery->context);
 
-	outcome->status_code = answer->status_code;
+	/* one below 200 announces an answer, and that never came */
+	outcome->status_code = answer->status_code < 200 ? 0 : answer->status_code;
 	conclude_timings(answer->microseconds, outcome);
 
 	/* far above any pause that we make, so that it cannot overflow */
 	outcome->retry_after_ms =
 		Max(Min(answer->retry_after_s, 1000000), -1000000) * 1000;
-	if (answer->status_code > 0)
+	if (outcome->status_code > 0)
 		outcome->body = clean_text(answer->kept, answer->kept_bytes,
 								   request->secrets);
 
-	if (answer->refusal[0] != '\0' && !answer->has_socket)
+	if (answer->is_stale)
+		outcome->error = pstrdup(answer->refusal);
+	else if (answer->refusal[0] != '\0' && !answer->has_socket)
 	{
 		outcome->kind = WB_OUTCOME_FAILED;
 		outcome->error = pstrdup(answer->refusal);
 	}
 	else if (answer->is_cut)
-		outcome->error = answer->status_code > 0 ? NULL :
+		outcome->error = outcome->status_code > 0 ? NULL :
 			psprintf("\"%s\" sends too large an answer", request->host);
 	else if (answer->failure != NULL)
 		outcome->error = psprintf("could not send to \"%s\": %s", request->host,

@@ -31,6 +31,7 @@ typedef struct WbAnswer
 	int64		retry_after_s;	/* 0: it does not say */
 	const char *failure;		/* why it is incomplete, or NULL; static */
 	bool		has_socket;		/* an address was good enough to try */
+	bool		is_stale;		/* its connection may not be used any more */
 	bool		is_cut;			/* we have seen enough of it, and hung up */
 	char		refusal[128];	/* of the last address refused, or empty */
 	size_t		header_bytes;
@@ -40,6 +41,7 @@ typedef struct WbAnswer
 } WbAnswer;
 
 extern void wb_answer_reset(WbAnswer *answer);
+extern bool wb_answer_refuse(WbAnswer *answer, const char *refusal);
 extern bool wb_answer_keep_header(WbAnswer *answer, size_t count);
 extern bool wb_answer_keep_body(WbAnswer *answer, const char *bytes,
 								size_t count);

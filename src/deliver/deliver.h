@@ -177,7 +177,7 @@ extern TimestampTz wb_deliver_fire_broken(const WbVerdict *verdict);
 extern bool wb_hand_release(const WbDelivery *delivery);
 extern void wb_hand_free(dlist_head *deliveries);
 
-/* deliver/http.c, transfer.c */
+/* deliver/http.c, poll.c, transfer.c */
 extern void wb_http_start(void);
 extern void wb_http_send(WbDelivery *delivery);
 extern void wb_http_drive(dlist_head *ended);

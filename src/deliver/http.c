@@ -24,11 +24,9 @@
 #include "postgres.h"
 
 #include <curl/curl.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include "deliver/transfer.h"
-#include "storage/fd.h"
 #include "support/clock.h"
 #include "support/setting.h"
 
@@ -44,7 +42,6 @@ StaticAssertDecl(WB_TRANSFER_ERROR_BYTES == CURL_ERROR_SIZE,
 #endif
 
 static CURLM *multi = NULL;
-static int	epoll_socket = -1;
 static int64 timer_at = -1;		/* when the library wants to be called */
 
 /*
@@ -67,7 +64,7 @@ static const struct
 	{CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2},
 	{CURLOPT_NETRC, CURL_NETRC_IGNORED},
 	{CURLOPT_HTTP09_ALLOWED, 0},
-	/* a busy connection too learns of a new address and a new policy */
+	/* a busy connection too learns of a new address */
 	{CURLOPT_MAXLIFETIME_CONN, 60},
 };
 
@@ -79,17 +76,11 @@ static int
 watch_socket(CURL *easy, curl_socket_t watched, int what, void *argument,
 			 void *socket_argument)
 {
-	struct epoll_event event = {0};
-
-	event.data.fd = watched;
-	if (what & CURL_POLL_IN)
-		event.events |= EPOLLIN;
-	if (what & CURL_POLL_OUT)
-		event.events |= EPOLLOUT;
 	if (what == CURL_POLL_REMOVE)
-		epoll_ctl(epoll_socket, EPOLL_CTL_DEL, watched, &event);
-	else if (epoll_ctl(epoll_socket, EPOLL_CTL_MOD, watched, &event) != 0)
-		epoll_ctl(epoll_socket, EPOLL_CTL_ADD, watched, &event);
+		wb_poll_forget(watched);
+	else
+		wb_poll_watch(watched, (what & CURL_POLL_IN) != 0,
+					  (what & CURL_POLL_OUT) != 0);
 	return 0;
 }
 
@@ -107,16 +98,24 @@ open_socket(void *argument, curlsocktype purpose,
 			struct curl_sockaddr *address)
 {
 	WbAnswer   *answer = argument;
-	const char *refusal = wb_address_refusal(&address->addr);
 
-	if (refusal != NULL)
-	{
-		strlcpy(answer->refusal, refusal, sizeof(answer->refusal));
+	if (wb_answer_refuse(answer, wb_address_refusal(&address->addr)))
 		return CURL_SOCKET_BAD;
-	}
 	answer->has_socket = true;
 	return socket(address->family, address->socktype | SOCK_CLOEXEC,
 				  address->protocol);
+}
+
+/* Callback: is the address still allowed?  The connection may be older. */
+static int
+check_connection(void *argument, char *address, char *local_address, int port,
+				 int local_port)
+{
+	WbAnswer   *answer = argument;
+
+	answer->is_stale = wb_answer_refuse(answer,
+										wb_address_refusal_text(address));
+	return answer->is_stale ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
 }
 
 /* Callbacks: a header, and a piece of the body.  Too little taken hangs up. */
@@ -152,6 +151,8 @@ set_fixed_options(WbTransfer *transfer)
 	SET_OPTION(easy, CURLOPT_ERRORBUFFER, transfer->error);
 	SET_OPTION(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
 	SET_OPTION(easy, CURLOPT_OPENSOCKETDATA, answer);
+	SET_OPTION(easy, CURLOPT_PREREQFUNCTION, check_connection);
+	SET_OPTION(easy, CURLOPT_PREREQDATA, answer);
 	SET_OPTION(easy, CURLOPT_HEADERFUNCTION, keep_header);
 	SET_OPTION(easy, CURLOPT_HEADERDATA, answer);
 	SET_OPTION(easy, CURLOPT_WRITEFUNCTION, keep_body);
@@ -283,22 +284,16 @@ collect_ended(dlist_head *ended)
 static void
 run_library(void)
 {
-	struct epoll_event events[256];
-	int			count = epoll_wait(epoll_socket, events, lengthof(events), 0);
+	WbReadySocket ready[256];
+	int			count = wb_poll_look(ready, lengthof(ready));
 	int			running;
 
 	for (int i = 0; i < count; i++)
-	{
-		int			what = 0;
-
-		if (events[i].events & (EPOLLIN | EPOLLHUP))
-			what |= CURL_CSELECT_IN;
-		if (events[i].events & EPOLLOUT)
-			what |= CURL_CSELECT_OUT;
-		if (events[i].events & EPOLLERR)
-			what |= CURL_CSELECT_ERR;
-		curl_multi_socket_action(multi, events[i].data.fd, what, &running);
-	}
+		curl_multi_socket_action(multi, ready[i].socket,
+								 (ready[i].can_read ? CURL_CSELECT_IN : 0) |
+								 (ready[i].can_write ? CURL_CSELECT_OUT : 0) |
+								 (ready[i].has_failed ? CURL_CSELECT_ERR : 0),
+								 &running);
 	if (timer_at >= 0 && timer_at <= wb_clock_monotonic_ms())
 	{
 		timer_at = -1;
@@ -312,13 +307,6 @@ wb_http_run(dlist_head *ended)
 {
 	run_library();
 	collect_ended(ended);
-}
-
-/* The descriptor that is readable whenever wb_http_drive has work. */
-int
-wb_http_wait_socket(void)
-{
-	return epoll_socket;
 }
 
 /* When the library wants to run, by the monotonic clock; -1: it does not. */
@@ -342,11 +330,7 @@ wb_http_open_library(void)
 	curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, set_timer);
 	curl_multi_setopt(multi, CURLMOPT_PIPELINING, CURLPIPE_MULTIPLEX);
 
-	epoll_socket = epoll_create1(EPOLL_CLOEXEC);
-	if (epoll_socket < 0)
-		return false;
-	ReserveExternalFD();
-	return true;
+	return wb_poll_open();
 }
 
 static char *

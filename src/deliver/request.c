@@ -17,6 +17,10 @@
 
 #include "deliver/deliver.h"
 #include "support/clock.h"
+#include "utils/json.h"
+
+/* Shorter parts of an address are words, and not what makes it secret. */
+#define URL_PART_MIN_BYTES	16
 
 /* Make an outcome FAILED, with the reason.  Returns false, for callers to. */
 bool
@@ -42,6 +46,55 @@ wb_request_fail(WbOutcome *outcome, const char *format,...)
 	return false;
 }
 
+/* The same text as a member of JSON, with or without a "/" made safe. */
+static char *
+json_form(const char *value, bool with_slashes)
+{
+	StringInfoData quoted;
+	StringInfoData form;
+
+	initStringInfo(&quoted);
+	escape_json(&quoted, value);
+	initStringInfo(&form);
+	for (int at = 1; at < quoted.len - 1; at++)
+	{
+		if (quoted.data[at] == '/' && with_slashes)
+			appendStringInfoChar(&form, '\\');
+		appendStringInfoChar(&form, quoted.data[at]);
+	}
+	explicit_bzero(quoted.data, quoted.len);
+	return form.data;
+}
+
+/*
+ * Have a secret masked in whatever comes back, in every form in which a
+ * receiver repeats what it was sent: as it is, out of JSON, and of an address
+ * what stands behind the host, in the whole and in its longer parts.
+ */
+static void
+remember_secret(WbRequest *request, const char *value)
+{
+	const char *path = strstr(value, "://");
+
+	request->secrets = lappend(request->secrets, pstrdup(value));
+	request->secrets = lappend(request->secrets, json_form(value, false));
+	request->secrets = lappend(request->secrets, json_form(value, true));
+	path = path == NULL ? NULL : strpbrk(path + 3, "/?");
+	if (path == NULL)
+		return;
+	request->secrets = lappend(request->secrets, pstrdup(path));
+	request->secrets = lappend(request->secrets, json_form(path, true));
+	while (*path != '\0')
+	{
+		size_t		length = strcspn(path, "/?&=#");
+
+		if (length >= URL_PART_MIN_BYTES)
+			request->secrets = lappend(request->secrets,
+									   pnstrdup(path, length));
+		path += length + (path[length] == '\0' ? 0 : 1);
+	}
+}
+
 /*
  * Open a secret of the integration's team, and remember it, so that it is
  * masked in whatever comes back.  Returns NULL on failure, with the outcome
@@ -58,7 +111,7 @@ wb_request_open_secret(const WbDelivery *delivery, const char *name,
 		return pstrdup(WB_SECRET_MASK);
 	value = wb_secret_open(delivery->integration->entity_id, name, outcome);
 	if (value != NULL)
-		request->secrets = lappend(request->secrets, pstrdup(value));
+		remember_secret(request, value);
 	return value;
 }
 

@@ -31,6 +31,7 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
+WB_FUNCTION_INFO_V1(wb_sql_reseal_secret);
 WB_FUNCTION_INFO_V1(wb_sql_seal_secret);
 
 /*
@@ -214,17 +215,10 @@ open_stored(int64 entity_id, const char *name, WbOutcome *outcome)
 	if (!is_found)
 		return wb_request_fail(outcome, "secret \"%s\" does not exist", name);
 
-	problem = wb_secret_key_read(&key);
+	problem = wb_secret_key_read(key_id, &key);
 	if (problem != NULL)
 		return hold(outcome, psprintf("cannot open secret \"%s\": %s", name,
 									  problem));
-	if (strcmp(key.id, key_id) != 0)
-	{
-		explicit_bzero(&key, sizeof(key));
-		return hold(outcome,
-					psprintf("cannot open secret \"%s\": file \"%s\" holds another key than the one it was sealed with",
-							 name, wb_setting_secret_key_file));
-	}
 
 	value = unseal(&key, entity_id, name, sealed);
 	explicit_bzero(&key, sizeof(key));
@@ -272,15 +266,11 @@ seal(const WbSecretKey *key, int64 entity_id, const char *name,
 	return sealed;
 }
 
-/*
- * wb.seal_secret(entity_id bigint, name text, value text,
- *				  OUT key_id text, OUT sealed bytea)
- */
-Datum
-wb_sql_seal_secret(PG_FUNCTION_ARGS)
+/* Seal a value as the result of a function, and wipe it. */
+static Datum
+return_sealed(FunctionCallInfo fcinfo, int64 entity_id, const char *name,
+			  char *value)
 {
-	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(1));
-	char	   *value = text_to_cstring(PG_GETARG_TEXT_PP(2));
 	Datum		columns[2];
 	bool		nulls[2] = {false, false};
 	TupleDesc	row;
@@ -290,14 +280,14 @@ wb_sql_seal_secret(PG_FUNCTION_ARGS)
 
 	if (get_call_result_type(fcinfo, NULL, &row) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
-	problem = wb_secret_key_read(&key);
+	problem = wb_secret_key_read(NULL, &key);
 	if (problem != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("cannot seal secret \"%s\": %s", name, problem),
 				 errhint("Call \"SELECT wb.setup();\" to make the key, or restore the file named by \"wb_automations.secret_key_file\".")));
 
-	sealed = seal(&key, PG_GETARG_INT64(0), name, value);
+	sealed = seal(&key, entity_id, name, value);
 	columns[0] = CStringGetTextDatum(key.id);
 	columns[1] = PointerGetDatum(sealed);
 	explicit_bzero(&key, sizeof(key));
@@ -306,6 +296,48 @@ wb_sql_seal_secret(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INTERNAL_ERROR),
 				 errmsg("could not seal secret \"%s\"", name)));
-	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(row),
-													  columns, nulls)));
+	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(row), columns,
+											 nulls));
+}
+
+/*
+ * wb.seal_secret(entity_id bigint, name text, value text,
+ *				  OUT key_id text, OUT sealed bytea)
+ */
+Datum
+wb_sql_seal_secret(PG_FUNCTION_ARGS)
+{
+	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	char	   *value = text_to_cstring(PG_GETARG_TEXT_PP(2));
+
+	PG_RETURN_DATUM(return_sealed(fcinfo, PG_GETARG_INT64(0), name, value));
+}
+
+/*
+ * wb.reseal_secret(entity_id bigint, name text, INOUT key_id text,
+ *					INOUT sealed bytea)
+ */
+Datum
+wb_sql_reseal_secret(PG_FUNCTION_ARGS)
+{
+	int64		entity_id = PG_GETARG_INT64(0);
+	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	char	   *key_id = text_to_cstring(PG_GETARG_TEXT_PP(2));
+	char	   *value = NULL;
+	WbSecretKey key;
+	const char *problem = wb_secret_key_read(key_id, &key);
+
+	if (problem == NULL)
+	{
+		value = unseal(&key, entity_id, name, PG_GETARG_BYTEA_PP(3));
+		explicit_bzero(&key, sizeof(key));
+		if (value == NULL)
+			problem = "it is damaged or was sealed for another row";
+	}
+	if (problem != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("cannot open secret \"%s\": %s", name, problem),
+				 errhint("Set this secret anew, or delete it.")));
+	PG_RETURN_DATUM(return_sealed(fcinfo, entity_id, name, value));
 }

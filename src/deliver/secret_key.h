@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * secret_key.h
- *		The key that seals secrets.
+ *		The keys that seal secrets.
  *
  * IDENTIFICATION
  *		src/deliver/secret_key.h
@@ -12,6 +12,7 @@
 #define WB_SECRET_KEY_H
 
 #define WB_SECRET_KEY_BYTES			32
+#define WB_SECRET_KEYS_MAX			16
 #define WB_SECRET_KEY_ID_DIGITS		16
 
 typedef struct WbSecretKey
@@ -21,6 +22,6 @@ typedef struct WbSecretKey
 													 * reveals none */
 } WbSecretKey;
 
-extern const char *wb_secret_key_read(WbSecretKey *key);
+extern const char *wb_secret_key_read(const char *id, WbSecretKey *key);
 
 #endif							/* WB_SECRET_KEY_H */

@@ -33,6 +33,15 @@ typedef struct WbTransfer
 	char		error[WB_TRANSFER_ERROR_BYTES]; /* in the library's words */
 } WbTransfer;
 
+/* A socket on which something can be done. */
+typedef struct WbReadySocket
+{
+	int			socket;
+	bool		can_read;
+	bool		can_write;
+	bool		has_failed;
+} WbReadySocket;
+
 /* deliver/http.c */
 extern bool wb_http_open_library(void);
 extern bool wb_http_open_handle(WbTransfer *transfer);
@@ -40,5 +49,11 @@ extern bool wb_http_begin(WbTransfer *transfer);
 extern void wb_http_forget(WbTransfer *transfer);
 extern void wb_http_run(dlist_head *ended);
 extern int64 wb_http_timer(void);
+
+/* deliver/poll.c */
+extern bool wb_poll_open(void);
+extern void wb_poll_watch(int watched, bool to_read, bool to_write);
+extern void wb_poll_forget(int watched);
+extern int	wb_poll_look(WbReadySocket *ready, int most);
 
 #endif							/* WB_TRANSFER_H */

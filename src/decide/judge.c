@@ -161,6 +161,19 @@ wb_judge_holds(WbCandidate *candidate, const WbEvent *event,
 }
 
 /*
+ * Would a rule that was not ruled out hold, if it were not in its cooldown?
+ * For a number that people read, a large window is not added up once more.
+ */
+static bool
+is_suppressed(WbCandidate *candidate, WbSeries *series)
+{
+	const WbRule *rule = candidate->automation->rule;
+	WbVerdict	verdict = {0};
+
+	return !rule->is_against_runs || holds(candidate, series, &verdict);
+}
+
+/*
  * Judge a metric row against one rule, and fire if it holds.  "series" has
  * the row at "position", and is not looked at where the rule is broken.
  */
@@ -178,11 +191,12 @@ wb_judge_metric(WbCandidate *candidate, const WbEvent *event,
 		 wb_rule_is_out(candidate, series)))
 		return;
 	if (candidate->quiet_until > wb_clock_now())
-		return;
-	if (is_broken || holds(candidate, series, &verdict))
+	{
+		if (!is_broken && is_suppressed(candidate, series))
+			wb_suppressed_count(automation->id);
+	}
+	else if (is_broken || holds(candidate, series, &verdict))
 		candidate->quiet_until = fire(automation, &verdict);
-	else if (automation->broken == NULL)
-		wb_suppressed_count(automation->id);
 }
 
 /* Is the state of a run one that a rule waits for? */

@@ -114,6 +114,7 @@ is($node->sql(q(SELECT count(*) FROM wb.executions WHERE result->>'body' LIKE '%
 # Held, for want of the key, and for a key that others may read.
 my $key = $node->data_dir . '/wb_automations.key';
 $_->set_answer(200) for $endpoint, $channel;
+$node->sql('SELECT wb.resume_integration(id) FROM wb.integrations');
 rename $key, "$key.away" or die $!;
 $node->log_metric($run, $_, 1) for 'web', 'chat';
 $node->poll(q(SELECT count(*) = 2 FROM wb.deliveries WHERE last_error LIKE 'cannot open secret%'));

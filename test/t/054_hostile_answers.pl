@@ -14,7 +14,7 @@ use Time::HiRes qw(time);
 use WbAutomations::Endpoint;
 use WbAutomations::Node;
 
-my $timeout = 2;
+my $timeout = 4;
 my $node = WbAutomations::Node->new('hostile', conf => "wb_automations.request_timeout = '${timeout}s'");
 my $endpoint = WbAutomations::Endpoint->new;
 my $run = $node->new_run('ml/hostile');
@@ -69,7 +69,7 @@ my $bomb = do
 my %cases = (
 	huge => [ sub { pour($_[0], "${ok}Content-Length: 2147483648\r\n\r\n"); pour($_[0], 'x' x 65536, 32768) }, 'FINISHED|200', qr/^$/ ],
 	chunked => [ sub { pour($_[0], "${ok}Transfer-Encoding: chunked\r\n\r\n"); pour($_[0], "10000\r\n" . 'x' x 65536 . "\r\n") }, 'FINISHED|200', qr/^$/ ],
-	huge_error => [ sub { pour($_[0], "HTTP/1.1 400 Bad\r\n\r\n"); pour($_[0], 'x' x 65536) }, 'FAILED|400', qr/answered with status 400$/ ],
+	huge_error => [ sub { pour($_[0], "HTTP/1.1 400 Bad\r\n\r\n"); pour($_[0], 'x' x 65536) }, 'PENDING|400', qr/answered with status 400$/ ],
 	slow => [ sub { pour($_[0], "${ok}Content-Length: 1000000\r\n\r\n"); drip($_[0], 'x') }, 'FINISHED|200', qr/^$/ ],
 	slow_start => [ sub { drip($_[0], 'H') }, 'PENDING|', $no_answer ],
 	slow_status => [ sub { pour($_[0], 'HTTP/1.1 20', 1); sysread $_[0], my $rest, 1 }, 'PENDING|', $late ],
@@ -163,7 +163,7 @@ for my $number (2 .. 21)
 	push @waits, ($endpoint->wait_for_requests($number))[-1]{at} / 1e6 - $start;
 }
 @waits = sort { $a <=> $b } @waits;
-cmp_ok($waits[-1], '<', 2, 'a receiver that is well is served meanwhile');
+cmp_ok($waits[-1], '<', $timeout, 'a receiver that is well is served meanwhile, sooner than another times out');
 note(sprintf 'within %.0f ms, median %.0f ms, with the start of psql', 1000 * $waits[-1], 1000 * $waits[10]);
 
 my $attempted = sprintf q(SELECT count(DISTINCT e.id) FROM wb.executions e JOIN wb.delivery_attempts t ON t.execution_id = e.id

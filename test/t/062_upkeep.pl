@@ -64,9 +64,11 @@ my $settled = q(SELECT state, count(*) FROM wb.executions e WHERE automation_nam
 # What failed for good is sent again by one statement.
 {
 	$endpoint->set_answer(404);
+	$node->sql('UPDATE wb.integrations SET max_attempts = 1');
 	fire('load', 3);
 	$node->wait_until_settled;
 	$endpoint->set_answer(200);
+	$node->sql('UPDATE wb.integrations SET max_attempts = 12');
 	my $before = $endpoint->requests;
 	is($node->sql(q(SELECT count(wb.replay(execution_id)) FROM wb.automation_history WHERE state = 'FAILED')), '3',
 		'all that failed can be replayed at once');

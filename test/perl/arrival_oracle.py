@@ -137,16 +137,10 @@ class World:
         setattr(thing, field, value)
 
     def create(self, automation):
-        self.automations[automation.name] = automation
-        self.undo.append((self.automations.pop, automation.name))
+        self.assign(self, 'automations', {**self.automations, automation.name: automation})
 
     def drop(self, name):
-        before = dict(self.automations)
-        self.undo.append((self.assign_all, before))
-        del self.automations[name]
-
-    def assign_all(self, automations):
-        self.automations = automations
+        self.assign(self, 'automations', {n: a for n, a in self.automations.items() if n != name})
 
     # Points.
 

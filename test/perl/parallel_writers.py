@@ -22,7 +22,8 @@
 # missing  an automation has not fired on a step although it holds on the window
 #          of all committed points that ends there, and that window was due
 # extra    what fired with no such view is no window of committed points, or
-#          does not hold, or lacks a point committed long before
+#          does not hold, lacks a point committed long before, or has none of
+#          the sessions' points
 # twice    an automation has fired twice on a step
 #
 # A window is due if each row of it either saw no point above the window, or
@@ -225,9 +226,11 @@ class Check:
             seen, holds = RULES[name].observe(firing.values)
             inside = points[bisect.bisect_left(steps, window[0].step):bisect.bisect_right(steps, step)]
             lacking = [p.step for p in inside if p not in window and self.ended.get(p.key, firing.at) < firing.at - LONG]
-            if not holds or seen != firing.observed or window[-1].step != step or lacking:
+            is_old = all(p.key is None for p in window)
+            if not holds or seen != firing.observed or window[-1].step != step or lacking or is_old:
                 self.tell('extra', name, run, step, holds, seen, firing.observed, lacking)
-            self.latencies.append(firing.at - max(self.ended.get(p.key, 0) for p in window))
+            if not is_old:
+                self.latencies.append(firing.at - max(self.ended.get(p.key, 0) for p in window))
 
     def check_due(self, run, points, fired):
         for name, rule in RULES.items():

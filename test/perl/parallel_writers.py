@@ -250,7 +250,11 @@ class Check:
         self.tell('missing', name, run, window[-1].step, [(p.step, p.key) for p in window])
 
     @staticmethod
-    def is_due(window, size):
+    def is_unseen(point, view):
+        """A point that would have been in a view, had it been visible."""
+        return point not in view and point.step > view[0].step
+
+    def is_due(self, window, size):
         last = window[-1].step
         rows = [p for p in window if p.key is not None]
         for row in rows:
@@ -258,7 +262,7 @@ class Check:
             if view is None:
                 return False
             if view[-1].step > last and not any(
-                    other is not row and other not in view and size in other.views and row not in other.views[size] for other in rows):
+                    size in other.views and self.is_unseen(other, view) and self.is_unseen(row, other.views[size]) for other in rows):
                 return False
         return bool(rows)
 

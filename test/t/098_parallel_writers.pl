@@ -21,7 +21,7 @@ my $sessions = 8;
 my $transactions = $ENV{WB_PARALLEL_TRANSACTIONS} // 150;
 my $seed = $ENV{WB_PARALLEL_SEED} // 1;
 my $first = 1000;
-my $runs = 2 * (2 + int($sessions * $transactions * 8 / 2000));
+my $runs = 2 * (2 + int($sessions * $transactions * 16 / 2000));
 my @python = ($ENV{PYTHON} || 'python3', '-B', "$FindBin::Bin/../perl/parallel_writers.py");
 
 # Nothing is delivered: then the worker writes to no execution, and the time of

@@ -7,10 +7,10 @@
  * series later knows of the other, and leaves a row in wb.rechecks; once both
  * are over, wb.recheck() judges the points from there on again, with all that
  * was committed.  A row names the first step, and each step that comes before
- * all others leaves another: windows of older points only are nobody's doubt,
+ * all others leaves another: windows of older points only are not in doubt,
  * and an automation that is younger than they are must not fire on them.  Rows
- * are few, though; the last that a transaction leaves for a series reaches back
- * to the oldest point it holds.
+ * are few, though; the last that a transaction leaves for a series reaches
+ * back to the oldest point it holds.
  *
  * A row that cannot be written must not fail the user's write, any more than
  * a firing may.

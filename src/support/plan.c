@@ -84,8 +84,8 @@ wb_plan_run(WbPlan *plan, Datum *values, const char *nulls, int expected)
 }
 
 /*
- * Run a query under a snapshot, as if by wb_plan_run.  Several such queries see
- * the same rows.
+ * Run a query under a snapshot, as if by wb_plan_run.  Several such queries
+ * see the same rows.
  */
 uint64
 wb_plan_run_at(WbPlan *plan, Datum *values, Snapshot snapshot)

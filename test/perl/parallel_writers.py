@@ -81,7 +81,8 @@ def play_transaction(rng, session, number):
         else:
             sql += put(rng, session, number, rng.choice([1, 1, 1, 2, 4, 30]))
         if rng.random() < 0.1:
-            sql += 'SELECT pg_sleep(%g);\n' % (rng.random() * 0.004)
+            # stay open while others go on
+            sql += 'SELECT count(*) FROM generate_series(1, %d);\n' % rng.randrange(40000)
     if rng.random() < 0.15:
         return sql + 'ROLLBACK;\n'
     sql += 'INSERT INTO sent VALUES (%d, %d, clock_timestamp());\n' % (session, number)

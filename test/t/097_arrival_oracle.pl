@@ -17,8 +17,8 @@ use Time::HiRes qw(time);
 use WbAutomations::Node;
 
 my $first = $ENV{WB_ORACLE_SEED} // 1;
-my $count = $ENV{WB_ORACLE_COUNT} // 3;
-my $rows = $ENV{WB_ORACLE_ROWS} // 5000;
+my $count = $ENV{WB_ORACLE_COUNT} // 4;
+my $rows = $ENV{WB_ORACLE_ROWS} // 8000;
 my ($fired, $automations) = (0, 0);
 my $python = $ENV{PYTHON} || 'python3';
 my $node = WbAutomations::Node->new('oracle', init => { extra => [ '--encoding=UTF8', '--no-locale' ] },

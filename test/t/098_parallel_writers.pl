@@ -28,7 +28,7 @@ my @python = ($ENV{PYTHON} || 'python3', '-B', "$FindBin::Bin/../perl/parallel_w
 # its commit says which transaction made it.
 my $node = WbAutomations::Node->new('parallel',
 	conf => "wb_automations.delivery = off\ntrack_commit_timestamp = on\nmax_prepared_transactions = 20\nsynchronous_commit = off\nmax_connections = 40");
-my $directory = $ENV{WB_DIR} // PostgreSQL::Test::Utils::tempdir();
+my $directory = $ENV{WB_PARALLEL_DIRECTORY} // PostgreSQL::Test::Utils::tempdir();
 $node->sql(qq(
 	SELECT wb.create_team('ml');
 	SELECT wb.create_project('ml', 'p');

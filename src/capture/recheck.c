@@ -10,8 +10,10 @@
  * trigger.  A step that an automation has fired on is not judged again: most
  * of these points were judged rightly when they came.
  *
- * The snapshot that finds the writers over must not be newer than those that
- * read the points.
+ * The snapshot that finds the writers over must not be newer than the one that
+ * reads the points.  What has fired is read under the same one as the points:
+ * read before, it would lack what fired with a point that came in between, and
+ * that point would fire twice.
  *
  * IDENTIFICATION
  *		src/capture/recheck.c
@@ -201,12 +203,12 @@ take_rows(const List *rows)
 }
 
 static void
-read_fired(Hearing *hearing, const Recheck *row)
+read_fired(Hearing *hearing, const Recheck *row, Snapshot snapshot)
 {
 	Datum		values[] = {Int64GetDatum(row->run_id),
 		Int64GetDatum(hearing->candidate->automation->id),
 	Int64GetDatum(row->from_step)};
-	uint64		count = wb_plan_run(&find_fired, values, NULL, SPI_OK_SELECT);
+	uint64		count = wb_plan_run_at(&find_fired, values, snapshot);
 
 	hearing->fired = palloc(sizeof(int64) * Max(count, 1));
 	hearing->fired_count = (int) count;
@@ -220,7 +222,8 @@ read_fired(Hearing *hearing, const Recheck *row)
  * largest of these windows.
  */
 static List *
-find_hearings(const WbEvent *event, const Recheck *row, int *capacity)
+find_hearings(const WbEvent *event, const Recheck *row, Snapshot snapshot,
+			  int *capacity)
 {
 	List	   *hearings = NIL;
 	ListCell   *cell;
@@ -237,7 +240,7 @@ find_hearings(const WbEvent *event, const Recheck *row, int *capacity)
 			continue;
 		hearing = palloc0(sizeof(Hearing));
 		hearing->candidate = candidate;
-		read_fired(hearing, row);
+		read_fired(hearing, row, snapshot);
 		hearings = lappend(hearings, hearing);
 		*capacity = Max(*capacity, wb_metric_rule_size(automation->rule));
 	}
@@ -283,13 +286,13 @@ judge_point(const List *hearings, WbEvent *event, WbSeries *series,
 
 /* Read points from a step on, or before it; returns how many. */
 static int
-read_points(WbPlan *plan, const Recheck *row, int64 step, int limit,
-			WbPoint *points)
+read_points(WbPlan *plan, const Recheck *row, Snapshot snapshot, int64 step,
+			int limit, WbPoint *points)
 {
 	Datum		values[] = {Int64GetDatum(row->run_id),
 		CStringGetTextDatum(row->name), Int64GetDatum(step),
 	Int32GetDatum(limit)};
-	uint64		count = wb_plan_run(plan, values, NULL, SPI_OK_SELECT);
+	uint64		count = wb_plan_run_at(plan, values, snapshot);
 
 	for (uint64 i = 0; i < count; i++)
 	{
@@ -302,37 +305,48 @@ read_points(WbPlan *plan, const Recheck *row, int64 step, int limit,
 
 /* Judge the points of a series from a row's step on. */
 static void
-judge_series(const Recheck *row)
+judge_points(const Recheck *row, WbEvent *event, const List *hearings,
+			 int capacity, Snapshot snapshot)
 {
-	WbEvent		event = {.type = WB_EVENT_RUN_METRIC,
-	.metric_name = row->name};
+	WbPoint    *points = palloc(sizeof(WbPoint) *
+								Max(POINTS_AT_ONCE, capacity));
 	WbSeries	series;
-	WbPoint    *points;
-	List	   *hearings;
-	int			capacity;
 	int			count;
 	int64		step = row->from_step;
 
-	if (!wb_run_read(row->run_id, &event))
-		return;
-	hearings = find_hearings(&event, row, &capacity);
-	if (hearings == NIL)
-		return;
 	wb_series_init(&series, capacity);
-	points = palloc(sizeof(WbPoint) * Max(POINTS_AT_ONCE, capacity));
-	count = read_points(&find_points_before, row, step, capacity, points);
+	count = read_points(&find_points_before, row, snapshot, step, capacity,
+						points);
 	for (int i = 0; i < count; i++)
 		wb_series_put(&series, points[i].step, points[i].value);
 
 	do
 	{
 		CHECK_FOR_INTERRUPTS();
-		count = read_points(&find_points, row, step, POINTS_AT_ONCE, points);
+		count = read_points(&find_points, row, snapshot, step, POINTS_AT_ONCE,
+							points);
 		for (int i = 0; i < count; i++)
-			judge_point(hearings, &event, &series, points[i]);
+			judge_point(hearings, event, &series, points[i]);
 		if (count > 0)
 			step = points[count - 1].step + 1;
 	} while (count == POINTS_AT_ONCE && step != PG_INT64_MIN);
+}
+
+/* Judge a series, as it is now, from a row's step on. */
+static void
+judge_series(const Recheck *row)
+{
+	WbEvent		event = {.type = WB_EVENT_RUN_METRIC,
+	.metric_name = row->name};
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	List	   *hearings = NIL;
+	int			capacity;
+
+	if (wb_run_read(row->run_id, &event))
+		hearings = find_hearings(&event, row, snapshot, &capacity);
+	if (hearings != NIL)
+		judge_points(row, &event, hearings, capacity, snapshot);
+	UnregisterSnapshot(snapshot);
 }
 
 /* Judge each series of the rows once, from the oldest step that is asked. */

@@ -6,9 +6,11 @@
  * Neither saw the window that both make together.  The one that marked the
  * series later knows of the other, and leaves a row in wb.rechecks; once both
  * are over, wb.recheck() judges the points from there on again, with all that
- * was committed.  One row a series and transaction will do: it names the first
- * step, and a second one reaches back to the oldest point of the window for
- * steps that come late.
+ * was committed.  A row names the first step, and each step that comes before
+ * all others leaves another: windows of older points only are not in doubt,
+ * and an automation that is younger than they are must not fire on them.  Rows
+ * are few, though; the last that a transaction leaves for a series reaches
+ * back to the oldest point it holds.
  *
  * A row that cannot be written must not fail the user's write, any more than
  * a firing may.
@@ -32,6 +34,8 @@
 #include "utils/resowner.h"
 #include "utils/xid8.h"
 
+#define ROWS_MAX	8			/* of a transaction, for one series */
+
 typedef struct NoteKey
 {
 	int64		run_id;
@@ -44,7 +48,7 @@ typedef struct Note
 	NoteKey		key;
 	char		status;			/* simplehash's own */
 	int64		from_step;
-	bool		is_complete;	/* no step of ours can be older */
+	int			row_count;
 } Note;
 
 #define SH_PREFIX notes
@@ -201,17 +205,14 @@ wb_overlap_note(const WbMark *mark, const WbSeries *series, int64 run_id,
 	if (!is_found)
 	{
 		note->key.name = MemoryContextStrdup(TopTransactionContext, name);
-		note->from_step = step;
-		note->is_complete = false;
+		note->row_count = 0;
 	}
-	else if (note->is_complete || note->from_step <= step)
+	else if (note->row_count == ROWS_MAX || note->from_step <= step)
 		return;
-	else
-	{
+	note->from_step = step;
+	if (++note->row_count == ROWS_MAX)
 		note->from_step = is_whole(series) ? PG_INT64_MIN :
 			series->points[series->start].step;
-		note->is_complete = true;
-	}
 
 	/* an error forgets all notes */
 	written = *note;

@@ -84,6 +84,21 @@ wb_plan_run(WbPlan *plan, Datum *values, const char *nulls, int expected)
 }
 
 /*
+ * Run a query under a snapshot, as if by wb_plan_run.  Several such queries
+ * see the same rows.
+ */
+uint64
+wb_plan_run_at(WbPlan *plan, Datum *values, Snapshot snapshot)
+{
+	int			code = SPI_execute_snapshot(prepare(plan), values, NULL,
+											snapshot, InvalidSnapshot, true,
+											false, 0);
+
+	check_result(plan, code, SPI_OK_SELECT);
+	return SPI_processed;
+}
+
+/*
  * Run a query whose rows go to a receiver, under the snapshot of the caller's
  * own query.
  */

@@ -159,7 +159,9 @@ EXECUTE fired(:run);
 BEGIN;
 INSERT INTO wb.run_metrics (run_id, name, step, value) VALUES (:run, 'loss', 3, 80);
 ROLLBACK;
+\set VERBOSITY terse
 INSERT INTO wb.run_metrics (run_id, name, step, value) VALUES (:run, 'loss', 3, 90), (:run, 'loss', 2, 90);
+\set VERBOSITY default
 INSERT INTO wb.run_metrics (run_id, name, step, value) VALUES (:run, 'loss', 3, 8);
 EXECUTE fired(:run);
 

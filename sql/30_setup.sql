@@ -187,7 +187,7 @@ BEGIN
 	-- an older version looked these rules up by another name
 	UPDATE wb.automations SET event_source = 'add_artifact_alias' WHERE event_source = 'artifact_alias';
 	INSERT INTO wb.installation (id, system_identifier, database_oid, schema_version)
-	SELECT gen_random_uuid(), s.system_identifier, d.oid, 1
+	SELECT gen_random_uuid(), s.system_identifier, d.oid, 2
 	FROM pg_control_system() s, pg_database d WHERE d.datname = current_database()
 	ON CONFLICT (only_row) DO UPDATE SET schema_version = excluded.schema_version;
 	PERFORM wb.make_secret_key();

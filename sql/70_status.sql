@@ -57,12 +57,17 @@ BEGIN
 
 	SELECT i.*, i.system_identifier = s.system_identifier AND i.database_oid = d.oid AS is_here INTO installed
 	FROM wb.installation i, pg_control_system() s, pg_database d WHERE d.datname = current_database();
-	RETURN QUERY SELECT 'installation', coalesce(installed.is_here, false),
+	RETURN QUERY SELECT 'installation', coalesce(installed.is_here AND installed.schema_version >= 2, false),
 		CASE WHEN installed.id IS NULL THEN 'wb.installation has no row'
+			WHEN installed.schema_version < 2 THEN 'the tables are of an older version, so nothing is sent'
 			WHEN installed.is_here THEN format('%s, armed at %s', installed.id, installed.armed_at)
 			ELSE 'this database is a copy of another one, so nothing is sent' END,
-		CASE WHEN installed.id IS NULL THEN 'Run SELECT wb.setup();'
+		CASE WHEN installed.id IS NULL OR installed.schema_version < 2 THEN 'Run SELECT wb.setup();'
 			WHEN NOT installed.is_here THEN 'Call SELECT wb.arm(''send''); or SELECT wb.arm(''discard'');' END;
+	-- what follows asks for columns that they may not have
+	IF installed.schema_version < 2 THEN
+		RETURN;
+	END IF;
 
 	SELECT count(*) AS total, min(d.due_at) AS oldest, count(*) FILTER (WHERE d.attempts > 0) AS failing,
 		count(*) FILTER (WHERE d.attempts = 0 AND d.last_error IS NOT NULL) AS held,

@@ -15,6 +15,8 @@
  */
 #include "postgres.h"
 
+#include "access/stratnum.h"
+#include "access/table.h"
 #include "access/xlog.h"
 #include "catalog/pg_type.h"
 #include "commands/dbcommands.h"
@@ -24,6 +26,7 @@
 #include "support/clock.h"
 #include "support/plan.h"
 #include "support/relation.h"
+#include "utils/fmgroids.h"
 
 #define WARNING_INTERVAL_MS	60000
 
@@ -72,6 +75,37 @@ wb_installation_exists(void)
 	return OidIsValid(get_extension_oid("wb_automations", true)) &&
 		OidIsValid(wb_relation_oid(WB_TABLE_INSTALLATION)) &&
 		OidIsValid(wb_relation_oid(WB_TABLE_EXECUTIONS));
+}
+
+/*
+ * Are the tables of this version?  Else the worker says so and is not to run:
+ * it would fail at the first column that it misses.  In a transaction.
+ */
+bool
+wb_installation_is_current(void)
+{
+	Relation	table = table_open(wb_relation_oid(WB_TABLE_INSTALLATION),
+								   AccessShareLock);
+	Oid			index_oid = wb_relation_index(table, "only_row", NULL, NULL);
+	int			version = WB_SCHEMA_VERSION;
+	WbScan		scan;
+	ScanKeyData key;
+	bool		is_null;
+
+	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_BOOLEQ, BoolGetDatum(true));
+	wb_scan_begin(&scan, table, index_oid, &key, 1, NULL,
+				  ForwardScanDirection);
+	if (wb_scan_next(&scan))
+		version = DatumGetInt32(wb_scan_column(&scan, "schema_version",
+											   &is_null));
+	wb_scan_end(&scan);
+	table_close(table, AccessShareLock);
+	if (version < WB_SCHEMA_VERSION)
+		ereport(WARNING,
+				(errmsg("deliveries in database \"%s\" are held: its tables are of an older version",
+						get_database_name(MyDatabaseId)),
+				 errhint("Run SELECT wb.setup(); to bring them up to date.")));
+	return version >= WB_SCHEMA_VERSION;
 }
 
 /* Warn, but only once a minute. */

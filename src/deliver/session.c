@@ -107,7 +107,7 @@ wb_session_become_worker(void)
 	bool		is_set_up;
 
 	StartTransactionCommand();
-	is_set_up = wb_installation_exists();
+	is_set_up = wb_installation_exists() && wb_installation_is_current();
 	CommitTransactionCommand();
 	if (!is_set_up || !wb_setting_worker)
 		proc_exit(0);

@@ -98,6 +98,7 @@ extern WbDelivery *wb_hand_new_delivery(int64 execution_id);
 
 /* deliver/installation.c */
 extern bool wb_installation_exists(void);
+extern bool wb_installation_is_current(void);
 extern bool wb_installation_is_here(pg_uuid_t *id);
 
 /* deliver/load.c */

@@ -189,4 +189,22 @@ is_settled('postgres', 'CREATE EXTENSION and wb.setup() bring everything back');
 	$standby->stop;
 }
 
+# Tables of an older version: no worker runs on them, and the log says why;
+# wb.setup() brings it back.
+{
+	my $old = WbAutomations::Node->new('old');
+	$old->poll('SELECT wb.worker_pid() IS NOT NULL');
+	$old->sql('UPDATE wb.installation SET schema_version = 1');
+	my $log = -s $old->logfile;
+	$old->sql('SELECT pg_terminate_backend(wb.worker_pid())');
+	$old->sql('SELECT wb.wake()');
+	$old->wait_for_log(qr/deliveries in database "postgres" are held: its tables are of an older version\n.*HINT:  Run SELECT wb\.setup\(\)/, $log);
+	$old->poll('SELECT wb.worker_pid() IS NULL');
+	pass('tables of an older version have no worker');
+	$old->sql('SELECT wb.setup()');
+	$old->poll('SELECT wb.worker_pid() IS NOT NULL');
+	pass('wb.setup() brings it back');
+	$old->stop;
+}
+
 done_testing();

@@ -95,7 +95,7 @@ VALUES (1, 'broken', 'error', 'FAILED', now(), 'RUN_METRIC', '', '{}', 'NO_OP', 
 SELECT wb.replay(:error);
 DELETE FROM wb.executions WHERE id = :error;
 
--- history is pruned by age; what waits, and what a cooldown still asks about, stays
+-- G177 history is pruned by age; what waits, and what a cooldown still asks about, stays
 UPDATE wb.executions SET state = 'FINISHED', settled_at = now() WHERE automation_name = 'nothing';
 INSERT INTO wb.delivery_attempts SELECT id, 1, now(), 1 FROM wb.executions;
 CALL wb.prune('0');

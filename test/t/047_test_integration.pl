@@ -35,14 +35,14 @@ sub is_clean
 {
 	my ($what) = @_;
 	is($node->sql(q(SELECT (SELECT count(*) FROM wb.executions), (SELECT count(*) FROM wb.deliveries),
-		(SELECT count(*) FROM wb.delivery_attempts))), '0|0|0', "nothing is left of $what");
+		(SELECT count(*) FROM wb.delivery_attempts))), '0|0|0', "G159 nothing is left of $what");
 	return;
 }
 
 # A webhook: the payload as it is, signed, and the answer with its secrets masked.
 my ($row) = try(qq($hook, '{"try": "\${run_name}!"}'));
 my $request = $endpoint->wait_for_request;
-is($row, 't|202|queued for ************', 'the answer of a webhook comes back, without its secrets');
+is($row, 't|202|queued for ************', 'G159 a test sends at once, and the answer comes back, without secrets');
 is($request->{body}, '{"try": "!"}', 'the payload arrived; it is about no event');
 is($request->{headers}{authorization}, 'Bearer token-7f3a9c', 'with the token');
 ok($request->{headers}{'webhook-signature'}, 'and the signatures');

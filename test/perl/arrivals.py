@@ -160,6 +160,15 @@ class Script:
         r = self.random
         return r.choice(self.runs), r.choices(METRICS, [5, 3, 1, 1])[0]
 
+    def aim(self, series, steps):
+        """A point at the edge of a window."""
+        rules = [a.rule for a in self.world.automations.values() if a.rule.metric == series[1]]
+        if not rules:
+            return None
+        rule = self.random.choice(rules)
+        back = self.random.choice([rule.size, rule.size + rule.prior]) + self.random.choice([-1, 0, 0, 0, 1])
+        return steps[-back] if 0 < back <= len(steps) else None
+
     def random_rows(self, count, may_replace):
         r, rows, places = self.random, [], set()
         series = self.random_series()
@@ -167,7 +176,10 @@ class Script:
             if r.random() < 0.2:
                 series = self.random_series()
             steps = self.world.steps.get(series, [])
-            if r.random() < 0.88 or not steps:
+            aimed = self.aim(series, steps) if may_replace and r.random() < 0.08 else None
+            if aimed is not None:
+                step = aimed
+            elif r.random() < 0.88 or not steps:
                 step = self.top[series] = self.top[series] + r.choice([1, 1, 1, 2, 7])
             else:
                 step = max(-2 ** 63, self.top[series] - r.choice([r.randrange(4), r.randrange(30), r.randrange(300), 100000]))
@@ -175,7 +187,9 @@ class Script:
             if (*series, step) in places or is_there and not may_replace:
                 continue
             value = self.manners[series].next()
-            if is_there and r.random() < 0.2:
+            if aimed is not None:
+                value += r.choice([-1000, 1000])
+            elif is_there and r.random() < 0.2:
                 value = self.world.get(*series, step)
             places.add((*series, step))
             rows.append((*series, step, value))

@@ -39,7 +39,7 @@ $node->sql(qq(
 		('all 4', wb.max('loss', '>', -1, 4)), ('all 20', wb.max('loss', '>', -1, 20)), ('avg 4', wb.avg('loss', '>', 60, 4)), ('low 4', wb.max('loss', '<', 60, 4)),
 		('rise 4', wb.increases_by('loss', diff => 30, window_size => 2, prior_window_size => 2)), ('avg 20', wb.avg('loss', '<', 47, 20)),
 		('far 20', wb.zscore('loss', 19, 1.5)), ('flat 20', wb.plateau('loss', 10, 10, 0.5)), ('unheard', wb.metric('loss', '>', 1e9))) a(name, metric);
-	CREATE SEQUENCE steps;
+	CREATE SEQUENCE steps START 100; -- so that none that is late comes before those above
 	CREATE UNLOGGED TABLE sent (session int, transaction int, at timestamptz);
 	CREATE UNLOGGED TABLE ended (session int, transaction int, at timestamptz)));
 

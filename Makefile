@@ -8,7 +8,7 @@ PG_CONFIG ?= pg_config
 
 # These goals need no PostgreSQL on the machine before they run (the first of
 # them installs it), or bring their own make; all others are PGXS's.
-UPKEEP = help deps demo check lint indent bench coverage mutants
+UPKEEP = help deps demo check lint indent bench soak coverage mutants
 
 # `check` is a name that PGXS takes for itself, so the two never meet.
 ifneq (,$(filter check,$(MAKECMDGOALS)))
@@ -127,6 +127,10 @@ indent:
 #> make bench       the measurements of test/bench
 bench:
 	@test/bench/run
+
+#> make soak       kill worker and server under load: is anything lost?
+soak:
+	@test/soak/run
 
 #> make mutants     invert each rule of docs/conformance.md: does its test fail?
 mutants:

@@ -15,11 +15,9 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "deliver/deliver.h"
 #include "support/clock.h"
 #include "support/plan.h"
-#include "utils/resowner.h"
 #include "wb_automations.h"
 
 #define RECHECK_INTERVAL_MS		60000
@@ -51,46 +49,25 @@ wb_recheck_hurry(void)
 	must_look = must_look || is_waiting;
 }
 
+static void
+run_recheck(void)
+{
+	bool		is_null;
+
+	wb_plan_run(&recheck, NULL, NULL, SPI_OK_SELECT);
+	is_waiting = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0],
+											 SPI_tuptable->tupdesc, 1,
+											 &is_null)) > 0;
+}
+
 /* Look, in a transaction of its own. */
 void
 wb_recheck_look(void)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner;
-
 	must_look = false;
 	is_waiting = false;
 	last_look_ms = wb_clock_monotonic_ms();
 	last_count = wb_overlap_count();
-	wb_worker_begin("judging metrics that had two writers");
-	owner = CurrentResourceOwner;
-	BeginInternalSubTransaction(NULL);
-	PG_TRY();
-	{
-		bool		is_null;
-
-		wb_plan_run(&recheck, NULL, NULL, SPI_OK_SELECT);
-		is_waiting = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0],
-												 SPI_tuptable->tupdesc, 1,
-												 &is_null)) > 0;
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		ErrorData  *error;
-
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		ereport(WARNING,
-				(errcode(error->sqlerrcode),
-				 errmsg("could not judge metrics that had two writers: %s",
-						error->message)));
-		FreeErrorData(error);
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
-	wb_worker_commit();
+	wb_worker_try("judging metrics that had two writers",
+				  "judge metrics that had two writers", run_recheck);
 }

@@ -105,6 +105,10 @@ BEGIN
 	CREATE OR REPLACE TRIGGER wb_announce AFTER DELETE OR TRUNCATE ON wb.runs
 		FOR EACH STATEMENT EXECUTE FUNCTION wb.announce_change();
 	ALTER TABLE wb.runs ENABLE ALWAYS TRIGGER wb_announce;
+	-- sessions remember the project of a run
+	CREATE OR REPLACE TRIGGER wb_announce_move AFTER UPDATE OF id, project_id ON wb.runs
+		FOR EACH ROW WHEN (OLD.id <> NEW.id OR OLD.project_id <> NEW.project_id) EXECUTE FUNCTION wb.announce_change();
+	ALTER TABLE wb.runs ENABLE ALWAYS TRIGGER wb_announce_move;
 END $$;
 COMMENT ON FUNCTION wb.attach_triggers() IS
 'Attaches the triggers of the extension to its tables, again after DROP EXTENSION CASCADE has taken them away. Part of wb.setup().';
@@ -187,7 +191,7 @@ BEGIN
 	-- an older version looked these rules up by another name
 	UPDATE wb.automations SET event_source = 'add_artifact_alias' WHERE event_source = 'artifact_alias';
 	INSERT INTO wb.installation (id, system_identifier, database_oid, schema_version)
-	SELECT gen_random_uuid(), s.system_identifier, d.oid, 2
+	SELECT gen_random_uuid(), s.system_identifier, d.oid, 3
 	FROM pg_control_system() s, pg_database d WHERE d.datname = current_database()
 	ON CONFLICT (only_row) DO UPDATE SET schema_version = excluded.schema_version;
 	PERFORM wb.make_secret_key();

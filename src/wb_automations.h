@@ -31,7 +31,7 @@
 #include "utils/jsonb.h"
 
 /* The tables this library works with; wb.setup() brings older ones here. */
-#define WB_SCHEMA_VERSION	2
+#define WB_SCHEMA_VERSION	3
 
 #define WB_NO_ID			INT64CONST(0)
 
@@ -86,6 +86,8 @@ typedef struct WbEvent
 	char	   *run_name;		/* the run's id, as in its path */
 	char	   *display_name;
 	char	   *username;		/* who caused it */
+	MemoryContext unread;		/* where these three are read to by
+								 * wb_run_complete; NULL: nothing is left */
 	char	   *metric_name;
 	int64		step;
 	char	   *run_state;		/* as stored, in lower case */

@@ -37,6 +37,7 @@
 typedef struct MetRun
 {
 	int64		run_id;
+	int64		project_id;		/* WB_NO_ID until its row was read */
 	char		status;			/* simplehash's own */
 } MetRun;
 
@@ -80,6 +81,7 @@ static uint64 forgotten = 0;	/* how often must_forget was set */
 WB_FUNCTION_INFO_V1(wb_sql_lost);
 WB_FUNCTION_INFO_V1(wb_sql_watched);
 
+
 /* Only marks: the table may be in use by the code that was interrupted. */
 static void
 mark_forgotten(void)
@@ -99,7 +101,8 @@ forget_on_message(Datum argument, Oid relation)
 static void
 forget_on_abort(XactEvent event, void *argument)
 {
-	if (event == XACT_EVENT_ABORT)
+	/* a run that was only prepared is not there for anybody yet */
+	if (event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
 		mark_forgotten();
 }
 
@@ -136,15 +139,45 @@ bool
 wb_met_runs_add(int64 run_id)
 {
 	bool		is_found;
+	MetRun	   *run;
 
 	if (met_runs == NULL || must_forget || met_runs->members >= MET_RUNS_MAX)
 		forget_runs();
 	else if (has_met && run_id == last_run_id)
 		return false;
-	met_insert(met_runs, run_id, &is_found);
+	run = met_insert(met_runs, run_id, &is_found);
+	if (!is_found)
+		run->project_id = WB_NO_ID;
 	last_run_id = run_id;
 	has_met = true;
 	return !is_found;
+}
+
+static MetRun *
+find_run(int64 run_id)
+{
+	if (met_runs == NULL || must_forget)
+		return NULL;
+	return met_lookup(met_runs, run_id);
+}
+
+/* The project of a run, or WB_NO_ID: read its row. */
+int64
+wb_met_runs_project(int64 run_id)
+{
+	const MetRun *run = find_run(run_id);
+
+	return run != NULL ? run->project_id : WB_NO_ID;
+}
+
+/* Remember the project of a run that was just read. */
+void
+wb_met_runs_learn(int64 run_id, int64 project_id)
+{
+	MetRun	   *run = find_run(run_id);
+
+	if (run != NULL)
+		run->project_id = project_id;
 }
 
 /* Both counters only ever grow, so their sum stays only where both do. */
@@ -199,14 +232,13 @@ wb_sql_lost(PG_FUNCTION_ARGS)
 	PG_RETURN_BOOL(false);
 }
 
-/* wb.watched(run_id bigint, name text) returns boolean */
-Datum
-wb_sql_watched(PG_FUNCTION_ARGS)
+/*
+ * Must a row's trigger be called?  "is_first" says that it is the first row of
+ * its statement.  Never raises, but for lack of memory.
+ */
+bool
+wb_met_runs_watch(int64 run_id, const char *name, int length, bool is_first)
 {
-	int64		run_id = PG_GETARG_INT64(0);
-	text	   *text_name = PG_GETARG_TEXT_PP(1);
-	const char *name = VARDATA_ANY(text_name);
-	int			length = VARSIZE_ANY_EXHDR(text_name);
 	Passed	   *slot;
 	uint64		stamp;
 
@@ -215,7 +247,7 @@ wb_sql_watched(PG_FUNCTION_ARGS)
 		SessionReplicationRole == SESSION_REPLICATION_ROLE_REPLICA)
 	{
 		wb_met_runs_lose(run_id, name, length);
-		PG_RETURN_BOOL(false);
+		return false;
 	}
 
 	/*
@@ -224,19 +256,16 @@ wb_sql_watched(PG_FUNCTION_ARGS)
 	 * no longer does.  So they are read here, once a statement.  Others count
 	 * on it that we have our transaction id by then (series_cache.c).
 	 */
-	if (fcinfo->flinfo->fn_extra == NULL)
-	{
+	if (is_first)
 		AcceptInvalidationMessages();
-		fcinfo->flinfo->fn_extra = passed;
-	}
 	slot = passed_slot(run_id, name, length);
 	stamp = present_stamp();
 	if (slot->stamp == stamp && slot->run_id == run_id &&
 		slot->length == length && memcmp(slot->name, name, length) == 0)
-		PG_RETURN_BOOL(false);
+		return false;
 
 	if (wb_met_runs_add(run_id) || wb_rules_watch_metric(name, length))
-		PG_RETURN_BOOL(true);
+		return true;
 	if (length <= (int) sizeof(slot->name))
 	{
 		slot->stamp = stamp;	/* as of before the answer was looked for */
@@ -244,5 +273,18 @@ wb_sql_watched(PG_FUNCTION_ARGS)
 		slot->length = length;
 		memcpy(slot->name, name, length);
 	}
-	PG_RETURN_BOOL(false);
+	return false;
+}
+
+/* wb.watched(run_id bigint, name text) returns boolean */
+Datum
+wb_sql_watched(PG_FUNCTION_ARGS)
+{
+	int64		run_id = PG_GETARG_INT64(0);
+	text	   *name = PG_GETARG_TEXT_PP(1);
+	bool		is_first = fcinfo->flinfo->fn_extra == NULL;
+
+	fcinfo->flinfo->fn_extra = passed;
+	PG_RETURN_BOOL(wb_met_runs_watch(run_id, VARDATA_ANY(name),
+									 VARSIZE_ANY_EXHDR(name), is_first));
 }

@@ -152,7 +152,7 @@ find_state(FunctionCallInfo fcinfo, Relation table, HeapTuple tuple)
 	state->source.may_keep =
 		wb_series_cache_may_keep(table, fcinfo->flinfo->fn_oid,
 								 state->source.before);
-	state->entries = series_create(context, 16, NULL);
+	state->entries = series_create(context, 1, NULL);
 	fcinfo->flinfo->fn_extra = state;
 	return state;
 }
@@ -203,9 +203,27 @@ take_series(SeriesEntry *entry, const WbSeriesSource *source)
 }
 
 /*
- * The entry of a row's series.  Raises foreign_key_violation where the run
- * does not exist: this is the check that a foreign key would make.
+ * Find an event's run; its names are for later, if this session knows it.
+ * Raises foreign_key_violation where there is no such run: this is the check
+ * that a foreign key would make.
  */
+static void
+find_run(WbEvent *event, int64 run_id, MemoryContext context)
+{
+	event->run_id = run_id;
+	event->project_id = wb_met_runs_project(run_id);
+	event->unread = context;
+	if (event->project_id != WB_NO_ID)
+		return;
+	if (!wb_run_read(run_id, event))
+		ereport(ERROR,
+				(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
+				 errmsg("run " INT64_FORMAT " does not exist", run_id),
+				 errhint("Make it with wb.start_run(), or by INSERT into wb.runs.")));
+	wb_met_runs_learn(run_id, event->project_id);
+}
+
+/* The entry of a row's series. */
 static SeriesEntry *
 find_entry(StatementState *state, const MetricRow *row)
 {
@@ -223,12 +241,7 @@ find_entry(StatementState *state, const MetricRow *row)
 		.type = WB_EVENT_RUN_METRIC,
 			.metric_name = entry->key.name
 	};
-	if (!wb_run_read(row->run_id, &entry->event))
-		ereport(ERROR,
-				(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
-				 errmsg("run " INT64_FORMAT " does not exist", row->run_id),
-				 errhint("Make it with wb.start_run(), or by INSERT into wb.runs.")));
-
+	find_run(&entry->event, row->run_id, state->context);
 	entry->candidates = wb_judge_find_candidates(&entry->event);
 	take_series(entry, &state->source);
 	MemoryContextSwitchTo(before);

@@ -3,8 +3,8 @@
  * rule_change.c
  *		Tells every backend that rules or runs have changed.
  *
- * wb.announce_change() is a statement trigger that stands ENABLE ALWAYS, so
- * that replicated changes count as well.  It sends a relation cache message
+ * wb.announce_change() is a trigger that stands ENABLE ALWAYS, so that
+ * replicated changes count as well.  It sends a relation cache message
  * about its own table: with the commit to all backends, at the next command to
  * this one, and once more to this one if the transaction aborts.  No lock is
  * taken and no writer waits.
@@ -31,10 +31,11 @@ wb_sql_announce_change(PG_FUNCTION_ARGS)
 
 	if (!CALLED_AS_TRIGGER(fcinfo) ||
 		!TRIGGER_FIRED_AFTER(trigger->tg_event) ||
-		!TRIGGER_FIRED_FOR_STATEMENT(trigger->tg_event))
+		(TRIGGER_FIRED_FOR_ROW(trigger->tg_event) &&
+		 !TRIGGER_FIRED_BY_UPDATE(trigger->tg_event)))
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("function \"%s\" must be fired after a statement",
+				 errmsg("function \"%s\" must be fired after a statement, or after the update of a row",
 						"wb.announce_change")));
 	CacheInvalidateRelcache(trigger->tg_relation);
 	return PointerGetDatum(NULL);

@@ -190,6 +190,7 @@ extern void wb_baseline_sum_up(WbCandidate *candidate);
 /* decide/filter_parse.c, decide/filter.c */
 extern WbFilter *wb_filter_parse(JsonbContainer *document, WbEventType type,
 								 WbProblem *problem);
+extern bool wb_filter_is_void(const WbFilter *filter);
 extern bool wb_filter_matches(const WbFilter *filter, WbEvent *event);
 
 /* decide/judge.c */
@@ -197,7 +198,7 @@ extern List *wb_judge_find_candidates(const WbEvent *event);
 extern bool wb_judge_holds(WbCandidate *candidate, const WbEvent *event,
 						   WbSeries *series, int position,
 						   const WbSeriesSource *source, WbVerdict *verdict);
-extern void wb_judge_metric(WbCandidate *candidate, const WbEvent *event,
+extern void wb_judge_metric(WbCandidate *candidate, WbEvent *event,
 							WbSeries *series, int position,
 							const WbSeriesSource *source);
 extern void wb_judge_event(const WbEvent *event);
@@ -245,6 +246,10 @@ extern void wb_overlap_note(const WbMark *mark, const WbSeries *series,
 
 /* decide/rule_out.c */
 extern bool wb_rule_is_out(const WbCandidate *candidate, WbSeries *series);
+
+/* decide/run_row.c */
+extern bool wb_run_read(int64 run_id, WbEvent *event);
+extern bool wb_run_complete(WbEvent *event);
 
 /* decide/scope.c */
 extern int64 wb_scope_check(const char *name, int64 id, WbScopeType *type);

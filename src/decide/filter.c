@@ -231,6 +231,24 @@ every_child_matches(const WbFilter *filter, WbEvent *event)
 	return true;
 }
 
+/* Does a filter match whatever the event is, as W&B's word for none does? */
+bool
+wb_filter_is_void(const WbFilter *filter)
+{
+	ListCell   *cell;
+
+	if (filter == NULL)
+		return true;
+	if (filter->op != WB_FILTER_AND && filter->op != WB_FILTER_OR)
+		return false;
+	foreach(cell, filter->children)
+	{
+		if (wb_filter_is_void(lfirst(cell)) != (filter->op == WB_FILTER_AND))
+			return filter->op == WB_FILTER_OR;
+	}
+	return filter->op == WB_FILTER_AND;
+}
+
 /*
  * Does the event match?  A NULL filter matches everything.  What the filter
  * asks of a run beyond its names is read into the event, in the current

@@ -30,37 +30,30 @@ fire(const WbAutomation *automation, WbVerdict *verdict)
 }
 
 /*
- * The automations of a list whose filter matches an event, or that cannot be
- * judged.  What the filters read of the run they share; it is gone afterwards,
- * because a statement may be about many runs.
+ * Does an automation's filter match an event, or can it not be judged?  What
+ * the filters read of the run they share in "seen", which is a copy of the
+ * event; it is gone afterwards, because a statement may be about many runs.
  */
-static List *
-keep_matching(const List *automations, const WbEvent *event)
+static bool
+is_concerned(const WbAutomation *automation, WbEvent *seen,
+			 MemoryContext *context)
 {
-	MemoryContext context;
 	MemoryContext before;
-	WbEvent		seen = *event;
-	List	   *matching = NIL;
-	ListCell   *cell;
+	bool		is_match;
 
-	if (automations == NIL)
-		return NIL;
-	context = AllocSetContextCreate(CurrentMemoryContext, "wb filter",
-									ALLOCSET_SMALL_SIZES);
-	foreach(cell, automations)
-	{
-		WbAutomation *automation = lfirst(cell);
-		bool		is_match;
-
-		before = MemoryContextSwitchTo(context);
-		is_match = automation->broken != NULL ||
-			wb_filter_matches(automation->rule->filter, &seen);
-		MemoryContextSwitchTo(before);
-		if (is_match)
-			matching = lappend(matching, automation);
-	}
-	MemoryContextDelete(context);
-	return matching;
+	if (automation->broken != NULL ||
+		wb_filter_is_void(automation->rule->filter))
+		return true;
+	if (*context == NULL)
+		*context = AllocSetContextCreate(CurrentMemoryContext, "wb filter",
+										 ALLOCSET_SMALL_SIZES);
+	before = MemoryContextSwitchTo(*context);
+	if (seen->unread != NULL)
+		seen->unread = *context;
+	is_match = wb_run_complete(seen) &&
+		wb_filter_matches(automation->rule->filter, seen);
+	MemoryContextSwitchTo(before);
+	return is_match;
 }
 
 /*
@@ -72,20 +65,28 @@ List *
 wb_judge_find_candidates(const WbEvent *event)
 {
 	List	   *in_scope = wb_scope_find_rules(event);
-	List	   *matching = keep_matching(in_scope, event);
 	List	   *candidates = NIL;
+	WbEvent		seen = *event;
+	MemoryContext context = NULL;
+	WbCandidate *room;
 	ListCell   *cell;
 
-	foreach(cell, matching)
+	if (in_scope == NIL)
+		return NIL;
+	room = palloc0(sizeof(WbCandidate) * list_length(in_scope));
+	foreach(cell, in_scope)
 	{
-		WbCandidate *candidate = palloc0(sizeof(WbCandidate));
+		const WbAutomation *automation = lfirst(cell);
 
-		candidate->automation = lfirst(cell);
-		candidate->quiet_until = DT_NOBEGIN;
-		candidates = lappend(candidates, candidate);
+		if (!is_concerned(automation, &seen, &context))
+			continue;
+		room->automation = automation;
+		room->quiet_until = DT_NOBEGIN;
+		candidates = lappend(candidates, room++);
 	}
 	list_free(in_scope);
-	list_free(matching);
+	if (context != NULL)
+		MemoryContextDelete(context);
 	return candidates;
 }
 
@@ -178,7 +179,7 @@ is_suppressed(WbCandidate *candidate, WbSeries *series)
  * the row at "position", and is not looked at where the rule is broken.
  */
 void
-wb_judge_metric(WbCandidate *candidate, const WbEvent *event,
+wb_judge_metric(WbCandidate *candidate, WbEvent *event,
 				WbSeries *series, int position,
 				const WbSeriesSource *source)
 {
@@ -195,7 +196,8 @@ wb_judge_metric(WbCandidate *candidate, const WbEvent *event,
 		if (!is_broken && is_suppressed(candidate, series))
 			wb_suppressed_count(automation->id);
 	}
-	else if (is_broken || holds(candidate, series, &verdict))
+	else if ((is_broken || holds(candidate, series, &verdict)) &&
+			 wb_run_complete(event))
 		candidate->quiet_until = fire(automation, &verdict);
 }
 

@@ -1,0 +1,70 @@
+-- The library answers the WHEN clause of its trigger on wb.run_metrics itself,
+-- as long as the clause is the one that wb.setup() wrote.
+\set SHOW_CONTEXT never
+SET client_min_messages = error;
+CREATE DATABASE regression_when_clause TEMPLATE template0;
+\connect regression_when_clause
+SET client_min_messages = error;
+CREATE EXTENSION wb_automations;
+SELECT wb.setup() \gset
+INSERT INTO wb.runs (id, project_id) VALUES (1, wb.create_project('when_clause', 'p'));
+SELECT wb.create_automation('any', wb.on_run_metric(wb.project('when_clause', 'p'), wb.metric('loss', '>', 0)),
+	wb.do_nothing(), cooldown => '0') AS automation \gset
+CREATE FUNCTION fired() RETURNS text LANGUAGE sql AS
+'WITH gone AS (DELETE FROM wb.executions RETURNING id, event->>''step'' AS step) SELECT string_agg(step, '' '' ORDER BY id) FROM gone';
+CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE WARNING 'step %', NEW.step; RETURN NULL; END $$;
+INSERT INTO wb.run_metrics (run_id, name, step, value) VALUES (1, 'loss', 1, 1), (1, 'other', 1, 1);
+SELECT fired();
+
+-- a trigger of the user's keeps its own clause, before ours and after it
+SET client_min_messages = warning;
+CREATE TRIGGER a_tell AFTER INSERT ON wb.run_metrics FOR EACH ROW WHEN (NEW.step = 3) EXECUTE FUNCTION tell();
+CREATE TRIGGER z_tell AFTER INSERT ON wb.run_metrics FOR EACH ROW WHEN (NEW.step = 4) EXECUTE FUNCTION tell();
+INSERT INTO wb.run_metrics (run_id, name, step, value) VALUES (1, 'loss', 2, 1), (1, 'loss', 3, 1), (1, 'loss', 4, 1);
+SELECT fired();
+DROP TRIGGER a_tell ON wb.run_metrics;
+DROP TRIGGER z_tell ON wb.run_metrics;
+SET client_min_messages = error;
+
+-- a clause that says more than ours is asked as it stands
+CREATE OR REPLACE TRIGGER wb_capture AFTER INSERT OR UPDATE ON wb.run_metrics
+	FOR EACH ROW WHEN (wb.watched(NEW.run_id, NEW.name) AND NEW.step > 5) EXECUTE FUNCTION wb.capture_run_metric();
+INSERT INTO wb.run_metrics (run_id, name, step, value) VALUES (1, 'loss', 5, 1), (1, 'loss', 6, 1);
+SELECT fired();
+-- so is one with other arguments
+CREATE OR REPLACE TRIGGER wb_capture AFTER INSERT OR UPDATE ON wb.run_metrics
+	FOR EACH ROW WHEN (wb.watched(NEW.run_id, 'loss')) EXECUTE FUNCTION wb.capture_run_metric();
+INSERT INTO wb.run_metrics (run_id, name, step, value) VALUES (1, 'other', 7, 1), (1, 'loss', 7, 1);
+SELECT fired();
+SELECT wb.setup() \gset
+INSERT INTO wb.run_metrics (run_id, name, step, value) VALUES (1, 'loss', 8, 1);
+SELECT fired();
+
+-- a disabled trigger is not asked
+ALTER TABLE wb.run_metrics DISABLE TRIGGER wb_capture;
+INSERT INTO wb.run_metrics (run_id, name, step, value) VALUES (1, 'loss', 9, 1);
+SELECT fired();
+ALTER TABLE wb.run_metrics ENABLE ALWAYS TRIGGER wb_capture;
+
+-- an update, an upsert and a function's statement are asked about too
+INSERT INTO wb.run_metrics (run_id, name, step, value) VALUES (1, 'loss', 10, 2), (1, 'loss', 11, 2)
+	ON CONFLICT (run_id, name, step) DO UPDATE SET value = excluded.value;
+SELECT fired();
+UPDATE wb.run_metrics SET value = 3 WHERE step = 11 AND name = 'loss';
+SELECT fired();
+DO $$ BEGIN FOR i IN 20 .. 22 LOOP INSERT INTO wb.run_metrics (run_id, name, step, value) VALUES (1, 'loss', i, 1); END LOOP; END $$;
+SELECT fired();
+
+-- a run that does not exist is refused, and so is one that was only prepared
+INSERT INTO wb.run_metrics (run_id, name, step, value) VALUES (2, 'other', 1, 1);
+BEGIN;
+INSERT INTO wb.runs (id, project_id) SELECT 2, project_id FROM wb.runs;
+INSERT INTO wb.run_metrics (run_id, name, step, value) VALUES (2, 'other', 1, 1);
+PREPARE TRANSACTION 'when_clause';
+INSERT INTO wb.run_metrics (run_id, name, step, value) VALUES (2, 'other', 2, 1);
+COMMIT PREPARED 'when_clause';
+INSERT INTO wb.run_metrics (run_id, name, step, value) VALUES (2, 'other', 2, 1);
+SELECT count(*) FROM wb.run_metrics WHERE run_id = 2;
+
+\connect contrib_regression
+DROP DATABASE regression_when_clause;

@@ -231,7 +231,8 @@ BEGIN
 		tick_at       timestamptz NOT NULL);
 
 	-- History.  No index on or over state, and room in each page for a second
-	-- version of its rows: settling an execution stays a HOT update.  Ids of
+	-- version of its rows: settling an execution stays a HOT update.  What changes
+	-- then stands last: the write-ahead log repeats no more of a row.  Ids of
 	-- automations, runs and artifacts are plain numbers, so that history outlives
 	-- them and nobody waits for their deletion.
 	CREATE TABLE IF NOT EXISTS wb.executions (
@@ -239,9 +240,7 @@ BEGIN
 		automation_id   bigint NOT NULL,
 		automation_name text NOT NULL,
 		origin          text NOT NULL DEFAULT 'event',
-		state           text NOT NULL DEFAULT 'PENDING',
 		triggered_at    timestamptz NOT NULL,
-		settled_at      timestamptz,
 		cooldown        interval,
 		cooldown_key    text NOT NULL DEFAULT '',
 		event_type      text NOT NULL,
@@ -251,10 +250,12 @@ BEGIN
 		why             text NOT NULL,
 		event           jsonb NOT NULL,
 		action_type     text NOT NULL,
-		action          jsonb NOT NULL,
-		result          jsonb,
 		scope_type      text,
 		scope_id        bigint,
+		state           text NOT NULL DEFAULT 'PENDING',
+		settled_at      timestamptz,
+		action          jsonb NOT NULL,
+		result          jsonb,
 		CONSTRAINT executions_origin_check CHECK (origin IN ('event', 'error', 'replay', 'test')),
 		CONSTRAINT executions_state_check CHECK (state IN ('PENDING', 'FINISHED', 'FAILED', 'SKIPPED'))
 	) WITH (fillfactor = 50);

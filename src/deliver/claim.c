@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * claim.c
- *		Takes executions that are due off the queue, to send them.
+ *		Takes executions that are due off the queue, to send them, and records
+ *		those that were sent.
  *
  * A claim is a row in wb.delivery_claims that names what the worker is about
  * to send, committed before a byte is sent; the queue itself stays untouched.
@@ -69,41 +70,60 @@ write_claim(dlist_head *to_send, TimestampTz now)
 						   claim_id);
 }
 
-/* The first transaction: claim, and settle what needs no request. */
+/* Claim what is due, and settle what needs no request. */
 static void
-claim(int limit, dlist_head *to_send, TimestampTz *next_look)
+take(pg_uuid_t *installation, TimestampTz now, dlist_head *to_send,
+	 dlist_head *settled, TimestampTz *next_look)
+{
+	int			before = wb_hand_count();
+	ArrayType  *picked = wb_pick_due(wb_worker_capacity(), now, installation,
+									 next_look);
+
+	wb_load_deliveries(picked, to_send, settled);
+	wb_digest_widen(picked, now, installation, to_send, settled);
+	if (!dlist_is_empty(to_send))
+		write_claim(to_send, now);
+	wb_digest_fold(to_send);
+	wb_destination_write(false);
+	wb_stat_look(wb_hand_count() - before);
+
+	/*
+	 * No record will come that would make the worker look again, and whoever
+	 * may have one at a time gets the next one at once.
+	 */
+	if (!dlist_is_empty(settled))
+	{
+		wb_record_write(settled);
+		*next_look = now;
+	}
+}
+
+/* May nothing be claimed, for now? */
+static bool
+is_held(void)
+{
+	return wb_setting_delivery == WB_DELIVERY_OFF || wb_pick_must_wait();
+}
+
+/* The first transaction: record what has ended, and claim. */
+static void
+turn_over(dlist_head *ended, dlist_head *to_send, TimestampTz *next_look)
 {
 	TimestampTz now = wb_clock_now();
 	dlist_head	settled = DLIST_STATIC_INIT(settled);
 	pg_uuid_t	installation;
 
 	wb_worker_begin("claiming deliveries");
+	if (!dlist_is_empty(ended))
+		wb_record_write(ended);
 	if (!wb_installation_exists())
 		*next_look = DT_NOBEGIN;
 	else if (!wb_installation_is_here(&installation))
 		*next_look = TimestampTzPlusMilliseconds(now, HOLD_MS);
-	else
-	{
-		ArrayType  *picked = wb_pick_due(limit, now, &installation, next_look);
-
-		wb_load_deliveries(picked, to_send, &settled);
-		wb_digest_widen(picked, now, &installation, to_send, &settled);
-		if (!dlist_is_empty(to_send))
-			write_claim(to_send, now);
-		wb_digest_fold(to_send);
-		wb_destination_write(false);
-
-		/*
-		 * No record will come that would make the worker look again, and
-		 * whoever may have one at a time gets the next one at once.
-		 */
-		if (!dlist_is_empty(&settled))
-		{
-			wb_record_write(&settled);
-			*next_look = now;
-		}
-	}
+	else if (!is_held())
+		take(&installation, now, to_send, &settled, next_look);
 	wb_worker_commit();
+	wb_hand_free(ended);
 	wb_hand_free(&settled);
 }
 
@@ -167,22 +187,24 @@ prepare(WbDelivery *delivery)
 }
 
 /*
- * Claim as many deliveries as "limit" allows, in transactions of our own.
- * Those whose requests are prepared are appended to "to_send", those that got
- * an outcome instead to "ended".  *next_look is when to look again at the
- * latest, unless something is recorded or somebody wakes us; DT_NOBEGIN tells
- * that the extension is gone.
+ * Record the outcomes in "ended", which is empty afterwards, and claim as many
+ * deliveries as there is room for; in one transaction, because whoever has
+ * recorded wants more, and each waits for the disk.  Those whose requests are
+ * prepared are appended to "to_send", those that got an outcome instead to
+ * "unsent".  *next_look is when to look again at the latest, unless something
+ * is recorded or somebody wakes us; DT_NOBEGIN tells that the extension is
+ * gone.
  */
 void
-wb_claim_batch(int limit, dlist_head *to_send, dlist_head *ended,
+wb_claim_batch(dlist_head *ended, dlist_head *to_send, dlist_head *unsent,
 			   TimestampTz *next_look)
 {
 	dlist_mutable_iter iter;
 
 	*next_look = DT_NOEND;
-	if (wb_setting_delivery == WB_DELIVERY_OFF || wb_pick_must_wait())
+	if (dlist_is_empty(ended) && is_held())
 		return;
-	claim(limit, to_send, next_look);
+	turn_over(ended, to_send, next_look);
 	if (dlist_is_empty(to_send))
 		return;
 
@@ -194,7 +216,7 @@ wb_claim_batch(int limit, dlist_head *to_send, dlist_head *ended,
 		if (prepare(delivery))
 			continue;
 		dlist_delete(iter.cur);
-		dlist_push_tail(ended, iter.cur);
+		dlist_push_tail(unsent, iter.cur);
 	}
 	wb_worker_commit();
 }

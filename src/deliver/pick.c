@@ -10,7 +10,7 @@
  *
  * What was delivered leaves dead rows at the head of the queue, and they stay
  * for as long as some session holds a snapshot.  Reading past all of them is
- * a full look, and gets at most a tenth of the worker's time.  In between, a
+ * a full look, and gets a twentieth of the worker's time.  In between, a
  * quick look reads only on from where each receiver's queue was left, and a
  * little before that, because rows are committed out of order.
  *
@@ -30,7 +30,7 @@
 #include "support/plan.h"
 #include "utils/timestamp.h"
 
-#define FULL_LOOK_SHARE	10
+#define FULL_LOOK_SHARE	20
 
 /* A column of the rows below. */
 enum

@@ -21,6 +21,7 @@
 #include "deliver/deliver.h"
 #include "mb/pg_wchar.h"
 #include "support/clock.h"
+#include "support/document.h"
 #include "support/json.h"
 #include "utils/timestamp.h"
 
@@ -51,26 +52,23 @@ static bool
 record_action(WbDelivery *delivery, Jsonb *payload)
 {
 	const WbIntegration *integration = delivery->integration;
-	Jsonb	   *shown;
-	StringInfoData where;
-	StringInfoData action;
+	Jsonb	   *shown = wb_template_expand_json(payload, delivery, false,
+												&delivery->outcome);
+	WbDocument	where;
+	WbDocument	action;
 
-	shown = wb_template_expand_json(payload, delivery, false,
-									&delivery->outcome);
 	if (shown == NULL)
 		return false;
 
-	wb_json_begin(&where);
-	wb_json_add_integer(&where, "id", integration->id);
-	wb_json_add_text(&where, "name", integration->name);
-	wb_json_end(&where);
+	wb_document_begin(&where);
+	wb_document_add_integer(&where, "id", integration->id);
+	wb_document_add_text(&where, "name", integration->name);
 
-	wb_json_begin(&action);
-	wb_json_add_text(&action, "actionType", "GENERIC_WEBHOOK");
-	wb_json_add_raw(&action, "integration", where.data);
-	wb_json_add_raw(&action, "requestPayload",
-					JsonbToCString(NULL, &shown->root, -1));
-	delivery->request->recorded_action = wb_json_end(&action);
+	wb_document_begin(&action);
+	wb_document_add_text(&action, "actionType", "GENERIC_WEBHOOK");
+	wb_document_add_jsonb(&action, "integration", wb_document_end(&where));
+	wb_document_add_jsonb(&action, "requestPayload", shown);
+	delivery->request->recorded_action = wb_document_end(&action);
 	return true;
 }
 

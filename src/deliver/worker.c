@@ -94,14 +94,6 @@ record_wait_ms(void)
 	return (long) Max(RECORD_DELAY_MS - age_ms, 0);
 }
 
-static void
-record(void)
-{
-	wb_record_outcomes(&ended);
-	ended_count = 0;
-	must_look = true;
-}
-
 /* Told to end: what is in hand is queued again. */
 static void
 hand_back(void)
@@ -132,8 +124,8 @@ obey_signals(void)
 }
 
 /* How many more requests may be in hand. */
-static int
-free_capacity(void)
+int
+wb_worker_capacity(void)
 {
 	int			requests = wb_hand_count() - wb_digest_covered_count();
 
@@ -147,7 +139,9 @@ look_wait_ms(void)
 	int64		wait_ms = last_look_ms + LOOK_INTERVAL_MS -
 	wb_clock_monotonic_ms();
 
-	if (free_capacity() == 0)
+	if (record_wait_ms() == 0)
+		return 0;
+	if (wb_worker_capacity() == 0)
 		return -1;
 	if (must_look)
 		return 0;
@@ -156,24 +150,30 @@ look_wait_ms(void)
 	return (long) Max(wait_ms, 0);
 }
 
+/* Record what has ended, where that is due, and take more in hand. */
 static void
 look_at_queue(void)
 {
 	dlist_head	to_send = DLIST_STATIC_INIT(to_send);
 	dlist_head	unsent = DLIST_STATIC_INIT(unsent);
-	int			before = wb_hand_count();
+	dlist_head	recorded = DLIST_STATIC_INIT(recorded);
 
+	if (record_wait_ms() == 0)
+	{
+		while (!dlist_is_empty(&ended))
+			dlist_push_tail(&recorded, dlist_pop_head_node(&ended));
+		ended_count = 0;
+	}
 	must_look = false;
 	last_look_ms = wb_clock_monotonic_ms();
 	wb_clock_jump_follow();
-	wb_claim_batch(free_capacity(), &to_send, &unsent, &next_look);
+	wb_claim_batch(&recorded, &to_send, &unsent, &next_look);
 	if (next_look == DT_NOBEGIN)
 	{
 		ereport(LOG,
 				(errmsg("extension wb_automations is gone, so its worker ends")));
 		proc_exit(0);
 	}
-	wb_stat_look(wb_hand_count() - before);
 	add_ended(&unsent);
 
 	Assert(!IsTransactionState());
@@ -271,8 +271,6 @@ serve(void)
 		MemoryContextSwitchTo(turn_context);
 		MemoryContextReset(turn_context);
 		obey_signals();
-		if (record_wait_ms() == 0)
-			record();
 		if (look_wait_ms() == 0)
 			look_at_queue();
 		if (wb_sweep_wait_ms() == 0)

@@ -47,8 +47,8 @@ typedef struct WbDestinationList
 } WbDestinationList;
 
 /* deliver/claim.c */
-extern void wb_claim_batch(int limit, dlist_head *to_send, dlist_head *ended,
-						   TimestampTz *next_look);
+extern void wb_claim_batch(dlist_head *ended, dlist_head *to_send,
+						   dlist_head *unsent, TimestampTz *next_look);
 
 /* deliver/clock_jump.c */
 extern void wb_clock_jump_follow(void);
@@ -136,5 +136,8 @@ extern void wb_stat_look(int claimed);
 extern void wb_stat_full_look(int64 milliseconds);
 extern void wb_stat_rest(int in_flight);
 extern void wb_stat_error(const char *message);
+
+/* deliver/worker.c */
+extern int	wb_worker_capacity(void);
 
 #endif							/* WB_WORKER_H */

@@ -18,7 +18,7 @@
 #include "catalog/pg_type.h"
 #include "record/record.h"
 #include "support/clock.h"
-#include "support/json.h"
+#include "support/document.h"
 #include "support/plan.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -145,33 +145,32 @@ run(const Batch *batch, WbPlan *plan, Column first, int expected)
 static Jsonb *
 describe_result(const WbOutcome *outcome)
 {
-	StringInfoData error;
-	StringInfoData result;
+	WbDocument	error;
+	WbDocument	result;
 
-	wb_json_begin(&result);
+	wb_document_begin(&result);
 	if (outcome->kind == WB_OUTCOME_SKIPPED && outcome->error == NULL)
-		wb_json_add_text(&result, "resultType", "DRY_RUN");
+		wb_document_add_text(&result, "resultType", "DRY_RUN");
 	else if (outcome->status_code > 0)
 	{
-		wb_json_add_text(&result, "resultType", "HTTP_RESPONSE");
-		wb_json_add_integer(&result, "statusCode", outcome->status_code);
-		wb_json_add_text(&result, "body", outcome->body);
+		wb_document_add_text(&result, "resultType", "HTTP_RESPONSE");
+		wb_document_add_integer(&result, "statusCode", outcome->status_code);
+		wb_document_add_text(&result, "body", outcome->body);
 	}
 	else if (outcome->digest_id != WB_NO_ID)
 	{
-		wb_json_add_text(&result, "resultType", "DIGEST");
-		wb_json_add_integer(&result, "executionId", outcome->digest_id);
+		wb_document_add_text(&result, "resultType", "DIGEST");
+		wb_document_add_integer(&result, "executionId", outcome->digest_id);
 	}
 	else
-		wb_json_add_text(&result, "resultType", "DEFAULT");
+		wb_document_add_text(&result, "resultType", "DEFAULT");
 	if (outcome->error != NULL)
 	{
-		wb_json_begin(&error);
-		wb_json_add_text(&error, "message", outcome->error);
-		wb_json_end(&error);
-		wb_json_add_raw(&result, "error", error.data);
+		wb_document_begin(&error);
+		wb_document_add_text(&error, "message", outcome->error);
+		wb_document_add_jsonb(&result, "error", wb_document_end(&error));
 	}
-	return wb_json_end(&result);
+	return wb_document_end(&result);
 }
 
 static void

@@ -28,6 +28,7 @@
 #include "support/relation.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
+#include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
@@ -217,10 +218,9 @@ fill_lookup_columns(const Draft *draft, const WbRule *rule)
 }
 
 static HeapTuple
-stamp_update(const Draft *draft)
+stamp(const Draft *draft, const char *name, Datum value)
 {
-	int			column = wb_relation_attribute(draft->table, "updated_at");
-	Datum		value = TimestampTzGetDatum(wb_clock_now());
+	int			column = wb_relation_attribute(draft->table, name);
 	bool		is_null = false;
 
 	return heap_modify_tuple_by_cols(draft->row,
@@ -276,7 +276,12 @@ wb_sql_check_automation(PG_FUNCTION_ARGS)
 	if (is_event_changed)
 		draft.row = fill_lookup_columns(&draft,
 										check_event(&draft, scope_type));
+	/* points that were written before are none of the new rule's business */
+	if (is_event_changed || is_changed(&draft, "enabled"))
+		draft.row = stamp(&draft, "known_in",
+						  OidFunctionCall0(F_PG_CURRENT_SNAPSHOT));
 	if (draft.old_row != NULL)
-		draft.row = stamp_update(&draft);
+		draft.row = stamp(&draft, "updated_at",
+						  TimestampTzGetDatum(wb_clock_now()));
 	return PointerGetDatum(draft.row);
 }

@@ -28,6 +28,7 @@
 #include "miscadmin.h"
 #include "support/compat.h"
 #include "support/plan.h"
+#include "support/row.h"
 #include "support/relation.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -70,15 +71,6 @@ typedef struct Hearing
 	int			fired_count;
 } Hearing;
 
-static Datum
-result(uint64 row, int column)
-{
-	bool		is_null;
-
-	return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc,
-						 column, &is_null);
-}
-
 static void
 read_fired(Hearing *hearing, int64 run_id, Snapshot snapshot)
 {
@@ -90,7 +82,7 @@ read_fired(Hearing *hearing, int64 run_id, Snapshot snapshot)
 	hearing->fired = palloc(sizeof(int64) * Max(count, 1));
 	hearing->fired_count = (int) count;
 	for (uint64 i = 0; i < count; i++)
-		hearing->fired[i] = DatumGetInt64(result(i, 1));
+		hearing->fired[i] = wb_row_id(SPI_tuptable, i, 1);
 	SPI_freetuptable(SPI_tuptable);
 }
 
@@ -179,8 +171,8 @@ read_points(WbPlan *plan, const WbRecheck *row, Snapshot snapshot, int64 step,
 
 	for (uint64 i = 0; i < count; i++)
 	{
-		points[i].step = DatumGetInt64(result(i, 1));
-		points[i].value = DatumGetFloat8(result(i, 2));
+		points[i].step = wb_row_id(SPI_tuptable, i, 1);
+		points[i].value = wb_row_float(SPI_tuptable, i, 2);
 	}
 	SPI_freetuptable(SPI_tuptable);
 	return (int) count;

@@ -18,6 +18,7 @@
 #include "catalog/pg_type.h"
 #include "decide/decide.h"
 #include "support/plan.h"
+#include "support/row.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/snapmgr.h"
@@ -52,20 +53,13 @@ static WbPlan find_younger = {
 	4, {INT8OID, XID8OID, XID8OID, XID8OID}, NULL
 };
 
-static Datum
-result(uint64 row, int column)
-{
-	bool		is_null;
-
-	return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc,
-						 column, &is_null);
-}
-
 static uint64
 result_xid(uint64 row, int column)
 {
-	return U64FromFullTransactionId(DatumGetFullTransactionId(result(row,
-																	 column)));
+	bool		is_null;
+	Datum		xid = wb_row_value(SPI_tuptable, row, column, &is_null);
+
+	return U64FromFullTransactionId(DatumGetFullTransactionId(xid));
 }
 
 static WbRecheck *
@@ -73,10 +67,10 @@ read_row(uint64 number)
 {
 	WbRecheck  *row = palloc(sizeof(WbRecheck));
 
-	row->id = DatumGetInt64(result(number, 1));
-	row->run_id = DatumGetInt64(result(number, 2));
-	row->name = TextDatumGetCString(result(number, 3));
-	row->from_step = DatumGetInt64(result(number, 4));
+	row->id = wb_row_id(SPI_tuptable, number, 1);
+	row->run_id = wb_row_id(SPI_tuptable, number, 2);
+	row->name = wb_row_text(SPI_tuptable, number, 3);
+	row->from_step = wb_row_id(SPI_tuptable, number, 4);
 	row->newest_writer = result_xid(number, 5);
 	row->older_writers = result_xid(number, 6);
 	row->writer = result_xid(number, 7);

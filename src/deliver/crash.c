@@ -26,6 +26,7 @@
 #include "record/record.h"
 #include "support/clock.h"
 #include "support/plan.h"
+#include "support/row.h"
 #include "tcop/tcopprot.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -64,15 +65,6 @@ static WbPlan delete_claims = {
 	"DELETE FROM wb.delivery_claims", 0, {0}, NULL
 };
 
-static int64
-read_number(SPITupleTable *rows, uint64 row, int column)
-{
-	bool		is_null;
-
-	return DatumGetInt64(SPI_getbinval(rows->vals[row], rows->tupdesc, column,
-									   &is_null));
-}
-
 /* Queue all of them again; "crashes" is what this counts as, 1 or 0. */
 static void
 put_all_back(SPITupleTable *rows, uint64 count, int crashes)
@@ -82,7 +74,7 @@ put_all_back(SPITupleTable *rows, uint64 count, int crashes)
 	Datum		values[5];
 
 	for (uint64 row = 0; row < count; row++)
-		accumArrayResult(ids, Int64GetDatum(read_number(rows, row, 1)), false,
+		accumArrayResult(ids, Int64GetDatum(wb_row_id(rows, row, 1)), false,
 						 INT8OID, CurrentMemoryContext);
 	values[0] = makeArrayResult(ids, CurrentMemoryContext);
 	values[1] = Int16GetDatum(crashes);
@@ -97,11 +89,11 @@ put_all_back(SPITupleTable *rows, uint64 count, int crashes)
 static void
 give_up(SPITupleTable *rows)
 {
-	WbDelivery *delivery = wb_hand_new_delivery(read_number(rows, 0, 1));
+	WbDelivery *delivery = wb_hand_new_delivery(wb_row_id(rows, 0, 1));
 	dlist_head	settled = DLIST_STATIC_INIT(settled);
 
-	delivery->integration_id = read_number(rows, 0, 2);
-	delivery->attempt = 1 + (int) read_number(rows, 0, 3);
+	delivery->integration_id = wb_row_id(rows, 0, 2);
+	delivery->attempt = 1 + (int) wb_row_id(rows, 0, 3);
 	delivery->outcome.kind = WB_OUTCOME_FAILED;
 	delivery->outcome.started_at = wb_clock_now();
 	delivery->outcome.error = psprintf("%s: %d times, the last one with nothing else in hand",
@@ -124,7 +116,7 @@ wb_crash_recover(void)
 	wb_worker_begin("recovering deliveries");
 	count = wb_plan_run(&read_claims, NULL, NULL, SPI_OK_SELECT);
 	rows = SPI_tuptable;
-	if (count == 1 && read_number(rows, 0, 4) >= WB_CRASHES_UNTIL_ALONE)
+	if (count == 1 && wb_row_id(rows, 0, 4) >= WB_CRASHES_UNTIL_ALONE)
 		give_up(rows);
 	else if (count > 0)
 		put_all_back(rows, count, 1);

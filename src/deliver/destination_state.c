@@ -21,6 +21,7 @@
 #include "deliver/destination.h"
 #include "support/clock.h"
 #include "support/plan.h"
+#include "support/row.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
@@ -110,70 +111,37 @@ static WbPlan disable = {
 	NULL
 };
 
-/* The columns of a row; false, DT_NOBEGIN and zero stand for null. */
-static bool
-read_bool(SPITupleTable *rows, uint64 row, int column)
-{
-	bool		is_null;
-	Datum		value = SPI_getbinval(rows->vals[row], rows->tupdesc, column,
-									  &is_null);
-
-	return !is_null && DatumGetBool(value);
-}
-
-static TimestampTz
-read_time(SPITupleTable *rows, uint64 row, int column)
-{
-	bool		is_null;
-	Datum		value = SPI_getbinval(rows->vals[row], rows->tupdesc, column,
-									  &is_null);
-
-	return is_null ? DT_NOBEGIN : DatumGetTimestampTz(value);
-}
-
-static int
-read_count(SPITupleTable *rows, uint64 row, int column)
-{
-	bool		is_null;
-	Datum		value = SPI_getbinval(rows->vals[row], rows->tupdesc, column,
-									  &is_null);
-
-	return is_null ? 0 : DatumGetInt32(value);
-}
-
 /* Take over what was kept of one that was not in memory. */
 static void
 read_kept(SPITupleTable *rows, uint64 row, WbDestination *destination)
 {
-	destination->resumed_at = read_time(rows, row, STATE_RESUMED_AT);
-	destination->paused_until = read_time(rows, row, PAUSED_UNTIL);
-	destination->pauses = read_count(rows, row, PAUSES);
-	destination->failures = read_count(rows, row, FAILURES);
-	destination->refusals = read_count(rows, row, REFUSALS);
-	destination->opened_at = read_time(rows, row, OPENED_AT);
-	destination->openings = read_count(rows, row, OPENINGS);
-	destination->probe_at = read_time(rows, row, PROBE_AT);
+	destination->resumed_at = wb_row_time(rows, row, STATE_RESUMED_AT);
+	destination->paused_until = wb_row_time(rows, row, PAUSED_UNTIL);
+	destination->pauses = wb_row_integer(rows, row, PAUSES);
+	destination->failures = wb_row_integer(rows, row, FAILURES);
+	destination->refusals = wb_row_integer(rows, row, REFUSALS);
+	destination->opened_at = wb_row_time(rows, row, OPENED_AT);
+	destination->openings = wb_row_integer(rows, row, OPENINGS);
+	destination->probe_at = wb_row_time(rows, row, PROBE_AT);
 }
 
 static void
 read_receiver(SPITupleTable *rows, uint64 row)
 {
 	bool		is_null;
-	Datum		value = SPI_getbinval(rows->vals[row], rows->tupdesc, ID,
-									  &is_null);
-	int64		id = DatumGetInt64(value);
-	TimestampTz resumed_at = read_time(rows, row, RESUMED_AT);
+	Datum		value;
+	int64		id = wb_row_id(rows, row, ID);
+	TimestampTz resumed_at = wb_row_time(rows, row, RESUMED_AT);
 	bool		is_new = !wb_destination_is_known(id);
 	WbDestination *destination = wb_destination_find(id);
 
 	if (is_new)
 		read_kept(rows, row, destination);
-	destination->is_slack = read_bool(rows, row, IS_SLACK);
-	destination->is_ordered = read_bool(rows, row, IS_ORDERED);
+	destination->is_slack = wb_row_flag(rows, row, IS_SLACK);
+	destination->is_ordered = wb_row_flag(rows, row, IS_ORDERED);
 
 	/* what waits for one that is gone fails, and so must be claimed */
-	value = SPI_getbinval(rows->vals[row], rows->tupdesc, IS_ACTIVE,
-						  &is_null);
+	value = wb_row_value(rows, row, IS_ACTIVE, &is_null);
 	destination->is_active = is_null || DatumGetBool(value);
 
 	/* somebody says that all is well again */
@@ -200,7 +168,7 @@ wb_destination_refresh(TimestampTz now)
 
 	for (uint64 row = 0; row < count; row++)
 	{
-		TimestampTz due_at = read_time(rows, row, NEXT_DUE_AT);
+		TimestampTz due_at = wb_row_time(rows, row, NEXT_DUE_AT);
 
 		read_receiver(rows, row);
 		if (due_at != DT_NOBEGIN)

@@ -17,6 +17,7 @@
 #include "deliver/worker.h"
 #include "support/clock.h"
 #include "support/plan.h"
+#include "support/row.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
@@ -79,65 +80,28 @@ wb_delivery_action_type(const char *name, WbActionType *type)
 	return false;
 }
 
-static Datum
-read_column(SPITupleTable *rows, uint64 row, int column, bool *is_null)
-{
-	return SPI_getbinval(rows->vals[row], rows->tupdesc, column, is_null);
-}
-
-/* Copies into the current memory context; zero and NULL stand for null. */
-static int64
-read_id(SPITupleTable *rows, uint64 row, int column)
-{
-	bool		is_null;
-	Datum		value = read_column(rows, row, column, &is_null);
-
-	return is_null ? WB_NO_ID : DatumGetInt64(value);
-}
-
-static char *
-read_text(SPITupleTable *rows, uint64 row, int column)
-{
-	bool		is_null;
-	Datum		value = read_column(rows, row, column, &is_null);
-
-	return is_null ? NULL : TextDatumGetCString(value);
-}
-
-static Jsonb *
-read_json(SPITupleTable *rows, uint64 row, int column)
-{
-	bool		is_null;
-	Datum		value = read_column(rows, row, column, &is_null);
-
-	return is_null ? NULL : DatumGetJsonbPCopy(value);
-}
-
 static WbIntegration *
 read_integration(SPITupleTable *rows, uint64 row)
 {
-	char	   *kind = read_text(rows, row, KIND);
+	char	   *kind = wb_row_text(rows, row, KIND);
 	WbIntegration *integration;
-	bool		is_null;
 
 	if (kind == NULL)
 		return NULL;
 	integration = palloc0(sizeof(WbIntegration));
-	integration->id = read_id(rows, row, INTEGRATION_ID);
+	integration->id = wb_row_id(rows, row, INTEGRATION_ID);
 	integration->is_slack = strcmp(kind, "SLACK") == 0;
-	integration->name = read_text(rows, row, NAME);
-	integration->team_name = read_text(rows, row, TEAM_NAME);
-	integration->url = read_text(rows, row, URL);
-	integration->url_secret = read_text(rows, row, URL_SECRET);
-	integration->access_token = read_text(rows, row, ACCESS_TOKEN);
-	integration->signing_secret = read_text(rows, row, SIGNING_SECRET);
-	integration->previous_secret = read_text(rows, row, PREVIOUS_SECRET);
-	integration->is_base64 = strcmp(read_text(rows, row, SIGNATURE_ENCODING),
+	integration->name = wb_row_text(rows, row, NAME);
+	integration->team_name = wb_row_text(rows, row, TEAM_NAME);
+	integration->url = wb_row_text(rows, row, URL);
+	integration->url_secret = wb_row_text(rows, row, URL_SECRET);
+	integration->access_token = wb_row_text(rows, row, ACCESS_TOKEN);
+	integration->signing_secret = wb_row_text(rows, row, SIGNING_SECRET);
+	integration->previous_secret = wb_row_text(rows, row, PREVIOUS_SECRET);
+	integration->is_base64 = strcmp(wb_row_text(rows, row, SIGNATURE_ENCODING),
 									"base64") == 0;
-	integration->max_attempts = DatumGetInt32(read_column(rows, row,
-														  MAX_ATTEMPTS,
-														  &is_null));
-	integration->entity_id = read_id(rows, row, ENTITY_ID);
+	integration->max_attempts = wb_row_integer(rows, row, MAX_ATTEMPTS);
+	integration->entity_id = wb_row_id(rows, row, ENTITY_ID);
 	return integration;
 }
 
@@ -145,28 +109,23 @@ read_integration(SPITupleTable *rows, uint64 row)
 static void
 read_delivery(SPITupleTable *rows, uint64 row, WbDelivery *delivery)
 {
-	bool		is_null;
-
-	delivery->integration_id = read_id(rows, row, INTEGRATION_ID);
-	delivery->webhook_id = read_text(rows, row, WEBHOOK_ID);
-	delivery->attempt = 1 + DatumGetInt16(read_column(rows, row, ATTEMPTS,
-													  &is_null));
-	delivery->automation_id = read_id(rows, row, AUTOMATION_ID);
-	delivery->run_id = read_id(rows, row, RUN_ID);
-	delivery->last_error = read_text(rows, row, LAST_ERROR);
-	delivery->automation_name = read_text(rows, row, AUTOMATION_NAME);
-	delivery->event_type = read_text(rows, row, EVENT_TYPE);
-	delivery->why = read_text(rows, row, WHY);
-	delivery->triggered_at = DatumGetTimestampTz(read_column(rows, row,
-															 TRIGGERED_AT,
-															 &is_null));
-	delivery->event = read_json(rows, row, EVENT);
-	delivery->action_config = read_json(rows, row, ACTION);
+	delivery->integration_id = wb_row_id(rows, row, INTEGRATION_ID);
+	delivery->webhook_id = wb_row_text(rows, row, WEBHOOK_ID);
+	delivery->attempt = 1 + wb_row_integer(rows, row, ATTEMPTS);
+	delivery->automation_id = wb_row_id(rows, row, AUTOMATION_ID);
+	delivery->run_id = wb_row_id(rows, row, RUN_ID);
+	delivery->last_error = wb_row_text(rows, row, LAST_ERROR);
+	delivery->automation_name = wb_row_text(rows, row, AUTOMATION_NAME);
+	delivery->event_type = wb_row_text(rows, row, EVENT_TYPE);
+	delivery->why = wb_row_text(rows, row, WHY);
+	delivery->triggered_at = wb_row_time(rows, row, TRIGGERED_AT);
+	delivery->event = wb_row_json(rows, row, EVENT);
+	delivery->action_config = wb_row_json(rows, row, ACTION);
 	delivery->integration = read_integration(rows, row);
 
 	/* somebody waits for the answer to a test, whatever it is */
 	if (delivery->integration != NULL &&
-		strcmp(read_text(rows, row, ORIGIN), "test") == 0)
+		strcmp(wb_row_text(rows, row, ORIGIN), "test") == 0)
 		delivery->integration->max_attempts = 1;
 }
 
@@ -177,16 +136,16 @@ lose_to_rival(SPITupleTable *rows, uint64 row, const WbDelivery *delivery)
 	WbContender contender = {.execution_id = delivery->execution_id,
 	.triggered_at = delivery->triggered_at};
 	bool		is_null;
-	Datum		cooldown = read_column(rows, row, COOLDOWN, &is_null);
+	Datum		cooldown = wb_row_value(rows, row, COOLDOWN, &is_null);
 
 	/* an attempt was made: others had to give way to this one */
 	if (is_null || delivery->attempt > 1 ||
-		strcmp(read_text(rows, row, ORIGIN), "event") != 0)
+		strcmp(wb_row_text(rows, row, ORIGIN), "event") != 0)
 		return NULL;
 	contender.automation_id = delivery->automation_id;
 	contender.run_id = delivery->run_id;
 	contender.cooldown = DatumGetIntervalP(cooldown);
-	contender.cooldown_key = read_text(rows, row, COOLDOWN_KEY);
+	contender.cooldown_key = wb_row_text(rows, row, COOLDOWN_KEY);
 	return wb_contend_lose(&contender);
 }
 
@@ -205,7 +164,7 @@ fail(WbDelivery *delivery, char *error)
 static bool
 judge_action(SPITupleTable *rows, uint64 row, WbDelivery *delivery)
 {
-	char	   *name = read_text(rows, row, ACTION_TYPE);
+	char	   *name = wb_row_text(rows, row, ACTION_TYPE);
 
 	if (!wb_delivery_action_type(name, &delivery->action_type))
 	{
@@ -238,7 +197,7 @@ judge_action(SPITupleTable *rows, uint64 row, WbDelivery *delivery)
 static bool
 is_closed(SPITupleTable *rows, uint64 row)
 {
-	char	   *state = read_text(rows, row, INTEGRATION_STATE);
+	char	   *state = wb_row_text(rows, row, INTEGRATION_STATE);
 
 	return state != NULL && strcmp(state, "active") != 0;
 }
@@ -247,7 +206,7 @@ is_closed(SPITupleTable *rows, uint64 row)
 static bool
 judge_row(SPITupleTable *rows, uint64 row, WbDelivery *delivery)
 {
-	char	   *state = read_text(rows, row, STATE);
+	char	   *state = wb_row_text(rows, row, STATE);
 	char	   *reason;
 
 	delivery->outcome.started_at = wb_clock_now();
@@ -288,7 +247,7 @@ wb_load_deliveries(ArrayType *execution_ids, dlist_head *to_send,
 
 		if (is_closed(rows, row))
 			continue;
-		delivery = wb_hand_new_delivery(read_id(rows, row, EXECUTION_ID));
+		delivery = wb_hand_new_delivery(wb_row_id(rows, row, EXECUTION_ID));
 		before = MemoryContextSwitchTo(delivery->context);
 		is_to_send = judge_row(rows, row, delivery);
 		MemoryContextSwitchTo(before);

@@ -28,6 +28,7 @@
 #include "deliver/worker.h"
 #include "support/clock.h"
 #include "support/plan.h"
+#include "support/row.h"
 #include "utils/timestamp.h"
 
 #define FULL_LOOK_SHARE	20
@@ -89,18 +90,10 @@ wb_pick_must_wait(void)
 	return false;
 }
 
-static Datum
-read_column(SPITupleTable *rows, uint64 row, int column)
-{
-	bool		is_null;
-
-	return SPI_getbinval(rows->vals[row], rows->tupdesc, column, &is_null);
-}
-
 static bool
 is_suspect(SPITupleTable *rows, uint64 row)
 {
-	return DatumGetInt16(read_column(rows, row, CRASHES)) >=
+	return wb_row_integer(rows, row, CRASHES) >=
 		WB_CRASHES_UNTIL_ALONE;
 }
 
@@ -114,7 +107,7 @@ find_suspect(SPITupleTable *rows, uint64 count)
 		if (!is_suspect(rows, row))
 			continue;
 		if (wb_clock_monotonic_ms() >= next_alone_ms)
-			return DatumGetInt64(read_column(rows, row, EXECUTION_ID));
+			return wb_row_id(rows, row, EXECUTION_ID);
 		is_one_waiting = true;
 	}
 	return WB_NO_ID;
@@ -142,14 +135,13 @@ choose(SPITupleTable *rows, uint64 count)
 
 	for (uint64 row = 0; row < count; row++)
 	{
+		int64		id = wb_row_id(rows, row, EXECUTION_ID);
+
 		if (is_suspect(rows, row))
 			continue;
-		accumArrayResult(ids, read_column(rows, row, EXECUTION_ID), false,
-						 INT8OID, context);
-		wb_destination_advance(DatumGetInt64(read_column(rows, row,
-														 INTEGRATION_ID)),
-							   DatumGetTimestampTz(read_column(rows, row,
-															   DUE_AT)));
+		accumArrayResult(ids, Int64GetDatum(id), false, INT8OID, context);
+		wb_destination_advance(wb_row_id(rows, row, INTEGRATION_ID),
+							   wb_row_time(rows, row, DUE_AT));
 	}
 	return DatumGetArrayTypeP(makeArrayResult(ids, context));
 }

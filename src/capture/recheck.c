@@ -10,10 +10,10 @@
  * trigger.  A step that an automation has fired on is not judged again: most
  * of these points were judged rightly when they came.
  *
- * The snapshot that finds the writers over must not be newer than the one that
- * reads the points.  What has fired is read under the same one as the points:
- * read before, it would lack what fired with a point that came in between, and
- * that point would fire twice.
+ * The snapshot that finds the writers over, in recheck_row.c, must not be
+ * newer than the one that reads the points.  What has fired is read under the
+ * same one as the points: read before, it would lack what fired with a point
+ * that came in between, and that point would fire twice.
  *
  * IDENTIFICATION
  *		src/capture/recheck.c
@@ -22,37 +22,21 @@
  */
 #include "postgres.h"
 
-#include "access/transam.h"
 #include "capture/capture.h"
+#include "capture/recheck_row.h"
 #include "catalog/pg_type.h"
 #include "decide/decide.h"
 #include "miscadmin.h"
 #include "support/compat.h"
 #include "support/plan.h"
 #include "support/relation.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
-#include "utils/xid8.h"
 
 #define POINTS_AT_ONCE	1000
-#define ROWS_AT_ONCE	10000
 
 WB_FUNCTION_INFO_V1(wb_sql_recheck);
-
-static WbPlan find_rows = {
-	"SELECT id, run_id, name, from_step, newest_writer, older_writers"
-	" FROM wb.rechecks ORDER BY id LIMIT $1",
-	1, {INT4OID}, NULL
-};
-
-static WbPlan delete_rows = {
-	"DELETE FROM wb.rechecks WHERE id IN (SELECT id FROM wb.rechecks"
-	" WHERE id = ANY ($1) FOR UPDATE SKIP LOCKED)"
-	" RETURNING id, run_id, name, from_step, newest_writer, older_writers",
-	1, {INT8ARRAYOID}, NULL
-};
 
 static WbPlan find_points_before = {
 	"SELECT step, value FROM (SELECT step, value FROM wb.run_metrics"
@@ -75,17 +59,6 @@ static WbPlan find_fired = {
 	3, {INT8OID, INT8OID, INT8OID}, NULL
 };
 
-/* A row of wb.rechecks. */
-typedef struct Recheck
-{
-	int64		id;
-	int64		run_id;
-	char	   *name;
-	int64		from_step;
-	uint64		newest_writer;
-	uint64		older_writers;
-} Recheck;
-
 /* An automation, and the steps on which it has fired already, in order. */
 typedef struct Hearing
 {
@@ -103,107 +76,8 @@ result(uint64 row, int column)
 						 column, &is_null);
 }
 
-static uint64
-result_xid(uint64 row, int column)
-{
-	return U64FromFullTransactionId(DatumGetFullTransactionId(result(row,
-																	 column)));
-}
-
-static Recheck *
-read_row(uint64 number)
-{
-	Recheck    *row = palloc(sizeof(Recheck));
-
-	row->id = DatumGetInt64(result(number, 1));
-	row->run_id = DatumGetInt64(result(number, 2));
-	row->name = TextDatumGetCString(result(number, 3));
-	row->from_step = DatumGetInt64(result(number, 4));
-	row->newest_writer = result_xid(number, 5);
-	row->older_writers = result_xid(number, 6);
-	return row;
-}
-
-/* Is everybody over that a row waits for? */
-static bool
-is_ripe(const Recheck *row, Snapshot snapshot)
-{
-	uint64		next = U64FromFullTransactionId(ReadNextFullTransactionId());
-
-	/* a transaction id to come is that of another server, before a restore */
-	if (row->newest_writer < next &&
-		!wb_writer_slot_is_over(row->newest_writer, snapshot))
-		return false;
-	return row->older_writers >= next ||
-		row->older_writers < wb_writer_slot_widen(snapshot->xmin);
-}
-
-/* By series, and in it the one that reaches back the farthest first. */
-static int
-compare_rows(const ListCell *a, const ListCell *b)
-{
-	const Recheck *one = lfirst(a);
-	const Recheck *other = lfirst(b);
-	int			order;
-
-	if (one->run_id != other->run_id)
-		return one->run_id < other->run_id ? -1 : 1;
-	order = strcmp(one->name, other->name);
-	if (order != 0 || one->from_step == other->from_step)
-		return order;
-	return one->from_step < other->from_step ? -1 : 1;
-}
-
-/* The rows that are ripe; "waiting" counts the others. */
-static List *
-read_rows(int *waiting)
-{
-	Datum		limit = Int32GetDatum(ROWS_AT_ONCE);
-	Snapshot	snapshot = RegisterSnapshot(GetTransactionSnapshot());
-	uint64		count = wb_plan_run(&find_rows, &limit, NULL, SPI_OK_SELECT);
-	List	   *rows = NIL;
-
-	*waiting = 0;
-	for (uint64 i = 0; i < count; i++)
-	{
-		Recheck    *row = read_row(i);
-
-		if (is_ripe(row, snapshot))
-			rows = lappend(rows, row);
-		else
-			(*waiting)++;
-	}
-	SPI_freetuptable(SPI_tuptable);
-	UnregisterSnapshot(snapshot);
-	return rows;
-}
-
-/* Delete rows, and return those that nobody else is about to judge. */
-static List *
-take_rows(const List *rows)
-{
-	Datum	   *ids = palloc(sizeof(Datum) * list_length(rows));
-	List	   *taken = NIL;
-	ListCell   *cell;
-	Datum		array;
-	uint64		count;
-
-	foreach(cell, rows)
-		ids[foreach_current_index(cell)] =
-		Int64GetDatum(((Recheck *) lfirst(cell))->id);
-	array = PointerGetDatum(construct_array(ids, list_length(rows), INT8OID,
-											8, FLOAT8PASSBYVAL,
-											TYPALIGN_DOUBLE));
-	count = wb_plan_run(&delete_rows, &array, NULL, SPI_OK_DELETE_RETURNING);
-	for (uint64 i = 0; i < count; i++)
-		taken = lappend(taken, read_row(i));
-	SPI_freetuptable(SPI_tuptable);
-	list_sort(taken, compare_rows);
-	return taken;
-}
-
 static void
-read_fired(Hearing *hearing, const Recheck *row, Snapshot snapshot)
+read_fired(Hearing *hearing, const WbRecheck *row, Snapshot snapshot)
 {
 	Datum		values[] = {Int64GetDatum(row->run_id),
 		Int64GetDatum(hearing->candidate->automation->id),
@@ -222,7 +96,7 @@ read_fired(Hearing *hearing, const Recheck *row, Snapshot snapshot)
  * largest of these windows.
  */
 static List *
-find_hearings(const WbEvent *event, const Recheck *row, Snapshot snapshot,
+find_hearings(const WbEvent *event, const WbRecheck *row, Snapshot snapshot,
 			  int *capacity)
 {
 	List	   *hearings = NIL;
@@ -286,7 +160,7 @@ judge_point(const List *hearings, WbEvent *event, WbSeries *series,
 
 /* Read points from a step on, or before it; returns how many. */
 static int
-read_points(WbPlan *plan, const Recheck *row, Snapshot snapshot, int64 step,
+read_points(WbPlan *plan, const WbRecheck *row, Snapshot snapshot, int64 step,
 			int limit, WbPoint *points)
 {
 	Datum		values[] = {Int64GetDatum(row->run_id),
@@ -305,7 +179,7 @@ read_points(WbPlan *plan, const Recheck *row, Snapshot snapshot, int64 step,
 
 /* Judge the points of a series from a row's step on. */
 static void
-judge_points(const Recheck *row, WbEvent *event, const List *hearings,
+judge_points(const WbRecheck *row, WbEvent *event, const List *hearings,
 			 int capacity, Snapshot snapshot)
 {
 	WbPoint    *points = palloc(sizeof(WbPoint) *
@@ -334,7 +208,7 @@ judge_points(const Recheck *row, WbEvent *event, const List *hearings,
 
 /* Judge a series, as it is now, from a row's step on. */
 static void
-judge_series(const Recheck *row)
+judge_series(const WbRecheck *row)
 {
 	WbEvent		event = {.type = WB_EVENT_RUN_METRIC,
 	.metric_name = row->name};
@@ -356,12 +230,12 @@ judge_rows(const List *rows)
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
 												  "wb recheck",
 												  ALLOCSET_DEFAULT_SIZES);
-	const Recheck *last = NULL;
+	const WbRecheck *last = NULL;
 	ListCell   *cell;
 
 	foreach(cell, rows)
 	{
-		const Recheck *row = lfirst(cell);
+		const WbRecheck *row = lfirst(cell);
 		MemoryContext before;
 
 		if (last != NULL && last->run_id == row->run_id &&
@@ -388,9 +262,8 @@ wb_sql_recheck(PG_FUNCTION_ARGS)
 	wb_relation_become_owner(&before);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "could not connect to SPI");
-	rows = read_rows(&waiting);
-	if (rows != NIL)
-		judge_rows(take_rows(rows));
+	rows = wb_recheck_rows_take(&waiting);
+	judge_rows(rows);
 	SPI_finish();
 	wb_relation_restore_identity(&before);
 	PG_RETURN_INT32(waiting);

@@ -20,7 +20,7 @@
 #include "support/compat.h"
 #include "support/setting.h"
 
-PG_MODULE_MAGIC;
+WB_MODULE_MAGIC;
 
 void
 _PG_init(void)

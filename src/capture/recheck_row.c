@@ -3,8 +3,14 @@
  * recheck_row.c
  *		What is to be judged again: the rows of wb.rechecks.
  *
- * Rule: a row is taken when all are over that it waits for.  The snapshot that
- * finds them over must not be newer than the one that reads the points.
+ * A row is taken when all are over that it waits for, by deleting it in the
+ * transaction that judges its points, so it is there again if that fails.  One
+ * session at a time takes any: two rows of one series may lead to the same
+ * step, and each of two sessions would fire on it, because neither sees what
+ * the other has fired.
+ *
+ * Rule: the snapshot that finds the writers over must not be newer than the
+ * one that reads the points.
  *
  * IDENTIFICATION
  *		src/capture/recheck_row.c
@@ -17,6 +23,8 @@
 #include "capture/recheck_row.h"
 #include "catalog/pg_type.h"
 #include "decide/decide.h"
+#include "miscadmin.h"
+#include "storage/lock.h"
 #include "support/plan.h"
 #include "support/row.h"
 #include "utils/array.h"
@@ -25,6 +33,9 @@
 #include "utils/xid8.h"
 
 #define ROWS_AT_ONCE	10000
+
+/* Of a lock, beside those in src/deliver. */
+#define RECHECK_LOCK_KEY	0x77620003
 
 static WbPlan find_rows = {
 	"SELECT id, run_id, name, from_step, newest_writer, older_writers, writer"
@@ -193,8 +204,23 @@ wb_recheck_start(const WbAutomation *automation, const List *rows)
 }
 
 /*
+ * Is nobody else judging again?  Then nobody does until our transaction ends.
+ * Nobody waits for it either: who is late looks again soon.
+ */
+static bool
+take_turn(void)
+{
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, RECHECK_LOCK_KEY, 0, 0);
+	tag.locktag_type = LOCKTAG_USERLOCK;
+	return LockAcquire(&tag, ExclusiveLock, false, true) !=
+		LOCKACQUIRE_NOT_AVAIL;
+}
+
+/*
  * Take all rows off the table that are ripe, sorted by series, and in it the
- * one that reaches back the farthest first.  "waiting" counts the others.
+ * one that reaches back the farthest first.  "waiting" counts what is left.
  * Needs SPI; the result lives in the current memory context.
  */
 List *
@@ -202,7 +228,12 @@ wb_recheck_take(int *waiting)
 {
 	List	   *rows = read_rows(waiting);
 
-	return rows == NIL ? NIL : take_rows(rows);
+	if (rows == NIL)
+		return NIL;
+	if (take_turn())
+		return take_rows(rows);
+	*waiting += list_length(rows);
+	return NIL;
 }
 
 /* The rows of one series, from a place in the list on; a new list of them. */

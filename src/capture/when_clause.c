@@ -166,10 +166,7 @@ start_query(QueryDesc *query, int flags)
 {
 	ListCell   *cell;
 
-	if (next_start)
-		next_start(query, flags);
-	else
-		standard_ExecutorStart(query, flags);
+	next_start(query, flags);
 	if (query->operation != CMD_INSERT)
 		return;
 	foreach(cell, query->estate->es_opened_result_relations)
@@ -181,6 +178,7 @@ void
 wb_when_clause_register(void)
 {
 	CacheRegisterRelcacheCallback(count_message, (Datum) 0);
-	next_start = ExecutorStart_hook;
+	next_start = ExecutorStart_hook ? ExecutorStart_hook :
+		standard_ExecutorStart;
 	ExecutorStart_hook = start_query;
 }

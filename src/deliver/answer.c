@@ -181,9 +181,12 @@ wb_answer_conclude(const WbAnswer *answer, WbDelivery *delivery)
 	outcome->status_code = answer->status_code < 200 ? 0 : answer->status_code;
 	conclude_timings(answer->microseconds, outcome);
 
-	/* far above any pause that we make, so that it cannot overflow */
+	/*
+	 * A date that is past says nothing: from some version on libcurl does not
+	 * tell it from no header.  The limit is far above any pause that we make.
+	 */
 	outcome->retry_after_ms =
-		Max(Min(answer->retry_after_s, 1000000), -1000000) * 1000;
+		Max(Min(answer->retry_after_s, 1000000), 0) * 1000;
 	if (outcome->status_code > 0)
 		outcome->body = clean_text(answer->kept, answer->kept_bytes,
 								   request->secrets);

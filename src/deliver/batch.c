@@ -245,15 +245,6 @@ is_copy_simple(const Node *statement)
 	return is_simple;
 }
 
-static void
-call_finish(QueryDesc *query)
-{
-	if (next_finish)
-		next_finish(query);
-	else
-		standard_ExecutorFinish(query);
-}
-
 /* AFTER triggers of a query run here. */
 static void
 finish_query(QueryDesc *query)
@@ -263,13 +254,13 @@ finish_query(QueryDesc *query)
 
 	if (outer == NULL && !is_query_simple(query))
 	{
-		call_finish(query);
+		next_finish(query);
 		return;
 	}
 	PG_TRY();
 	{
 		open_batch = is_query_simple(query) ? &batch : NULL;
-		call_finish(query);
+		next_finish(query);
 		write_batch(&batch);
 	}
 	PG_FINALLY();
@@ -286,23 +277,21 @@ run_utility(PlannedStmt *statement, const char *source, bool is_read_only,
 			QueryEnvironment *environment, DestReceiver *receiver,
 			QueryCompletion *completion)
 {
-	ProcessUtility_hook_type next = next_utility ? next_utility :
-	standard_ProcessUtility;
 	WbBatch		batch = {.parent = CurrentMemoryContext};
 	WbBatch    *outer = open_batch;
 	volatile bool is_simple = is_copy_simple(statement->utilityStmt);
 
 	if (outer == NULL && !is_simple)
 	{
-		next(statement, source, is_read_only, context, parameters,
-			 environment, receiver, completion);
+		next_utility(statement, source, is_read_only, context, parameters,
+					 environment, receiver, completion);
 		return;
 	}
 	PG_TRY();
 	{
 		open_batch = is_simple ? &batch : NULL;
-		next(statement, source, is_read_only, context, parameters,
-			 environment, receiver, completion);
+		next_utility(statement, source, is_read_only, context, parameters,
+					 environment, receiver, completion);
 		write_batch(&batch);
 	}
 	PG_FINALLY();
@@ -316,8 +305,10 @@ run_utility(PlannedStmt *statement, const char *source, bool is_read_only,
 void
 wb_batch_register_hooks(void)
 {
-	next_finish = ExecutorFinish_hook;
+	next_finish = ExecutorFinish_hook ? ExecutorFinish_hook :
+		standard_ExecutorFinish;
 	ExecutorFinish_hook = finish_query;
-	next_utility = ProcessUtility_hook;
+	next_utility = ProcessUtility_hook ? ProcessUtility_hook :
+		standard_ProcessUtility;
 	ProcessUtility_hook = run_utility;
 }

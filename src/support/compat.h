@@ -31,6 +31,14 @@
 extern PGDLLEXPORT void _PG_init(void);
 #endif
 
+/* From 18 on pg_get_loaded_modules() shows which library is loaded. */
+#if PG_VERSION_NUM >= 180000
+#define WB_MODULE_MAGIC \
+	PG_MODULE_MAGIC_EXT(.name = "wb_automations", .version = WB_VERSION)
+#else
+#define WB_MODULE_MAGIC PG_MODULE_MAGIC
+#endif
+
 #define WB_FUNCTION_INFO_V1(fn) \
 	extern PGDLLEXPORT Datum fn(PG_FUNCTION_ARGS); \
 	PG_FUNCTION_INFO_V1(fn)

@@ -10,6 +10,8 @@ VACUUM ANALYZE wb.deliveries;
 SET plan_cache_mode = force_generic_plan;
 SET enable_seqscan = off;
 SET enable_bitmapscan = off;
+-- an index is what this is about; majors sort what it gives by other means
+SET enable_incremental_sort = off;
 
 -- a delivery is found by its key
 PREPARE remove (bigint[]) AS DELETE FROM wb.deliveries WHERE execution_id = ANY ($1);

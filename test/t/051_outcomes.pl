@@ -144,11 +144,11 @@ for my $case (
 	[ 'seconds', 429, '120', 120 ],
 	[ 'busy', 503, '90', 90 ],
 	[ 'date', 429, POSIX::strftime('%a, %d %b %Y %H:%M:%S GMT', gmtime(time + 600)), 600 ],
-	[ 'past', 429, 'Thu, 01 Jan 2015 00:00:00 GMT', 1 ],
+	[ 'past', 429, 'Thu, 01 Jan 2015 00:00:00 GMT', 30 ],
 	[ 'huge', 429, '99999999', 3600 ],
 	[ 'overflow', 429, '9' x 40, 30, 3600 ],
 	[ 'zero', 429, '0', 30 ],
-	[ 'negative', 429, '-5', 1, 30 ],
+	[ 'negative', 429, '-5', 30 ],
 	[ 'garbage', 429, 'soon', 30 ],
 	[ 'unsaid', 429, undef, 30 ])
 {

@@ -84,7 +84,9 @@ my %cases = (
 	null_head => [ sub { pour($_[0], "${ok}X-\0A: \0\xff\r\nContent-Length: 2\r\n\r\nok", 1) }, 'FINISHED|200', qr/^$/ ],
 	http09 => [ sub { pour($_[0], "ok\n", 1) }, 'PENDING|', $no_answer ],
 	no_http => [ sub { pour($_[0], "SSH-2.0-OpenSSH_9.2\r\n", 1) }, 'PENDING|', $no_answer ],
-	bad_status => [ sub { pour($_[0], "HTTP/1.1 99999999999 OK\r\n\r\n", 1) }, 'PENDING|', $no_answer ],
+	bad_status => [ sub { pour($_[0], "HTTP/1.1 2x0 OK\r\n\r\n", 1) }, 'PENDING|', $no_answer ],
+	# of which newer versions of libcurl read three digits
+	long_status => [ sub { pour($_[0], "HTTP/1.1 99999999999 OK\r\n\r\n", 1) }, qr/^PENDING\|(999)?$/, qr/$no_answer|answered with status 999$/ ],
 	negative => [ sub { pour($_[0], "${ok}Content-Length: -1\r\n\r\nok", 1) }, 'FINISHED|200', qr/^$/ ],
 	bad_chunk => [ sub { pour($_[0], "${ok}Transfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\nx", 1) }, 'FINISHED|200', qr/^$/ ],
 	half_closed => [ sub { shutdown $_[0], 1; sysread $_[0], my $rest, 1 }, 'PENDING|', $no_answer ],
@@ -109,6 +111,7 @@ sub receive
 
 	if ($pid == 0)
 	{
+		$SIG{$_} = 'DEFAULT' for qw(INT TERM);
 		local $SIG{PIPE} = 'IGNORE';
 		local $SIG{CHLD} = 'IGNORE';
 		while (my $client = $listener->accept)
@@ -166,8 +169,8 @@ for my $number (2 .. 21)
 cmp_ok($waits[-1], '<', $timeout, 'a receiver that is well is served meanwhile, sooner than another times out');
 note(sprintf 'within %.0f ms, median %.0f ms, with the start of psql', 1000 * $waits[-1], 1000 * $waits[10]);
 
-my $attempted = sprintf q(SELECT count(DISTINCT e.id) FROM wb.executions e JOIN wb.delivery_attempts t ON t.execution_id = e.id
-	WHERE e.automation_name <> 'well'), $copies;
+my $attempted = q(SELECT count(DISTINCT e.id) FROM wb.executions e JOIN wb.delivery_attempts t ON t.execution_id = e.id
+	WHERE e.automation_name <> 'well');
 $node->poll($attempted, $copies * keys %cases);
 for my $name (sort keys %cases)
 {
@@ -176,7 +179,7 @@ for my $name (sort keys %cases)
 		FROM wb.executions e JOIN wb.delivery_attempts t ON t.execution_id = e.id AND t.attempt = 1 WHERE e.automation_name = '$name'));
 	my ($state, $status, $found) = split /\|/, $rows[0], 3;
 	is(scalar @rows, 1, "$name: each attempt meets the same") or diag "@rows";
-	is("$state|$status", $expected, "$name: @{[ $expected =~ /PENDING/ ? 'will be tried again' : 'is settled' ]}");
+	like("$state|$status", ref $expected ? $expected : qr/^\Q$expected\E$/, "$name: @{[ $expected =~ /PENDING/ ? 'will be tried again' : 'is settled' ]}");
 	like($found, $error, "$name: the error says why");
 }
 is($node->sql(sprintf q(SELECT coalesce(string_agg(DISTINCT e.automation_name, ' '), '') FROM wb.delivery_attempts t JOIN wb.executions e ON e.id = t.execution_id

@@ -112,12 +112,10 @@ static void
 conclude_error(WbDelivery *delivery, const ErrorData *error)
 {
 	WbOutcome  *outcome = &delivery->outcome;
-	int			category = ERRCODE_TO_CATEGORY(error->sqlerrcode);
 
 	outcome->error = MemoryContextStrdup(delivery->context, error->message);
 	outcome->kind = WB_OUTCOME_FAILED;
-	if (category == MAKE_SQLSTATE('5', '3', '0', '0', '0') ||
-		category == MAKE_SQLSTATE('5', '8', '0', '0', '0'))
+	if (wb_guard_concerns_everybody(error->sqlerrcode))
 	{
 		outcome->kind = WB_OUTCOME_HELD;
 		outcome->retry_in_ms = TROUBLE_RETRY_MS;

@@ -9,7 +9,8 @@
  *
  * A database has one worker: a second one does not get the lock and ends.
  * The worker does not go on after an error.  It ends, is started again, and
- * finds what it had in hand in its journal (see crash.c).
+ * finds what it had in hand in its journal (see crash.c).  Where the error is
+ * the server's it leaves the journal empty, however long that takes.
  *
  * IDENTIFICATION
  *		src/deliver/worker.c
@@ -106,8 +107,8 @@ record(void)
 static void
 hand_back(void)
 {
-	if (is_serving && wb_hand_count() > 0)
-		wb_crash_avert(&ended);
+	if (is_serving && (wb_hand_count() > 0 || ended_count > 0))
+		(void) wb_crash_avert(&ended);
 	is_serving = false;
 }
 
@@ -287,6 +288,34 @@ serve(void)
 	}
 }
 
+/*
+ * Does an error say nothing about what is in hand?  Then the server lacks
+ * something, or somebody took a right away.
+ */
+static bool
+is_blameless(int code)
+{
+	return wb_guard_concerns_everybody(code) ||
+		code == ERRCODE_INSUFFICIENT_PRIVILEGE;
+}
+
+/*
+ * What the receivers have answered must not be asked again and again, so the
+ * worker stays until it can record that.
+ */
+static void
+hand_back_after(int code)
+{
+	while (is_serving && is_blameless(code))
+	{
+		code = wb_crash_avert(&ended);
+		if (code == 0)
+			break;
+		rest(REST_AFTER_FAILURE_MS);
+	}
+	is_serving = false;
+}
+
 static void
 note_error(void)
 {
@@ -306,11 +335,13 @@ note_error(void)
 static void
 end_after_error(int64 started_ms)
 {
-	is_serving = false;
+	int			code = geterrcode();
+
 	note_error();
 	EmitErrorReport();
 	FlushErrorState();
 	AbortOutOfAnyTransaction();
+	hand_back_after(code);
 	if (wb_clock_monotonic_ms() - started_ms < REST_AFTER_FAILURE_MS)
 		rest(REST_AFTER_FAILURE_MS);
 	proc_exit(1);

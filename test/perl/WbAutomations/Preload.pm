@@ -13,15 +13,17 @@ package WbAutomations::Preload;
 use strict;
 use warnings;
 
+use File::Temp ();
 use FindBin;
 use IPC::Run ();
-use PostgreSQL::Test::Utils;
+
+my $directory = File::Temp->newdir('wb_preload_XXXXXX', TMPDIR => 1);
 
 # The library's path; undef where it cannot be built here.
 sub build
 {
 	my ($name) = @_;
-	my $library = PostgreSQL::Test::Utils::tempdir_short() . "/$name.so";
+	my $library = "$directory/$name.so";
 	my $is_built = eval {
 		IPC::Run::run([ $ENV{CC} || 'cc', '-shared', '-fPIC', '-o', $library, "$FindBin::Bin/../perl/$name.c", '-ldl' ],
 			'>&', \my $output);

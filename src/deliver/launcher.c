@@ -13,7 +13,8 @@
  * all it knows is which databases it has seen, and which of them had a worker.
  *
  * Once a minute it looks for databases that are new, and for workers that are
- * gone though they were there a minute before.
+ * gone though they were there before.  These it starts anew for as long as it
+ * takes: a worker that could not even connect is forgotten by the server.
  *
  * IDENTIFICATION
  *		src/deliver/launcher.c
@@ -174,12 +175,15 @@ look_at_databases(bool everywhere)
 	foreach(cell, databases)
 	{
 		Oid			database = lfirst_oid(cell);
+		bool		is_served = wb_wake_find(WB_WORKER_TYPE, database) != NULL;
+		bool		was_served = list_member_oid(served_databases, database);
 		BackgroundWorkerHandle *handle;
 
-		if (wb_wake_find(WB_WORKER_TYPE, database) != NULL)
+		if (is_served || was_served)
 			served = lappend_oid(served, database);
-		else if (everywhere || !list_member_oid(seen_databases, database) ||
-				 list_member_oid(served_databases, database))
+		if (!is_served &&
+			(everywhere || was_served ||
+			 !list_member_oid(seen_databases, database)))
 		{
 			if (!wb_worker_register(database, 0, &handle))
 			{

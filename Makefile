@@ -128,7 +128,7 @@ indent:
 bench:
 	@test/bench/run
 
-#> make soak       kill worker and server under load: is anything lost?
+#> make soak        kill worker and server under load, starve it: is anything lost?
 soak:
 	@test/soak/run
 

@@ -137,11 +137,7 @@ write_row(const WbMark *mark, const Note *note)
 static void
 swallow_error(ErrorData *error)
 {
-	int			category = ERRCODE_TO_CATEGORY(error->sqlerrcode);
-
-	if (category == MAKE_SQLSTATE('5', '3', '0', '0', '0') ||
-		category == MAKE_SQLSTATE('5', '7', '0', '0', '0') ||
-		category == MAKE_SQLSTATE('5', '8', '0', '0', '0'))
+	if (wb_guard_concerns_everybody(error->sqlerrcode))
 		ReThrowError(error);
 	ereport(LOG,
 			(errcode(error->sqlerrcode),

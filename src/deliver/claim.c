@@ -70,12 +70,13 @@ write_claim(dlist_head *to_send, TimestampTz now)
 						   claim_id);
 }
 
-/* Claim what is due, and settle what needs no request. */
-static void
+/* Claim what is due, and settle what needs no request; how many those were. */
+static int
 take(pg_uuid_t *installation, TimestampTz now, dlist_head *to_send,
 	 dlist_head *settled, TimestampTz *next_look)
 {
 	int			before = wb_hand_count();
+	int			taken;
 	ArrayType  *picked = wb_pick_due(wb_worker_capacity(), now, installation,
 									 next_look);
 
@@ -85,7 +86,7 @@ take(pg_uuid_t *installation, TimestampTz now, dlist_head *to_send,
 		write_claim(to_send, now);
 	wb_digest_fold(to_send);
 	wb_destination_write(false);
-	wb_stat_look(wb_hand_count() - before);
+	taken = wb_hand_count() - before;
 
 	/*
 	 * No record will come that would make the worker look again, and whoever
@@ -96,6 +97,7 @@ take(pg_uuid_t *installation, TimestampTz now, dlist_head *to_send,
 		wb_record_write(settled);
 		*next_look = now;
 	}
+	return taken;
 }
 
 /* May nothing be claimed, for now? */
@@ -112,6 +114,7 @@ turn_over(dlist_head *ended, dlist_head *to_send, TimestampTz *next_look)
 	TimestampTz now = wb_clock_now();
 	dlist_head	settled = DLIST_STATIC_INIT(settled);
 	pg_uuid_t	installation;
+	int			taken = 0;
 
 	wb_worker_begin("claiming deliveries");
 	if (!dlist_is_empty(ended))
@@ -121,10 +124,11 @@ turn_over(dlist_head *ended, dlist_head *to_send, TimestampTz *next_look)
 	else if (!wb_installation_is_here(&installation))
 		*next_look = TimestampTzPlusMilliseconds(now, HOLD_MS);
 	else if (!is_held())
-		take(&installation, now, to_send, &settled, next_look);
+		taken = take(&installation, now, to_send, &settled, next_look);
 	wb_worker_commit();
 	wb_hand_free(ended);
 	wb_hand_free(&settled);
+	wb_stat_look(taken);
 }
 
 /* What becomes of a delivery whose preparation raised an error. */
@@ -132,12 +136,10 @@ static void
 conclude_error(WbDelivery *delivery, const ErrorData *error)
 {
 	WbOutcome  *outcome = &delivery->outcome;
-	int			category = ERRCODE_TO_CATEGORY(error->sqlerrcode);
 
 	outcome->error = MemoryContextStrdup(delivery->context, error->message);
 	outcome->kind = WB_OUTCOME_FAILED;
-	if (category == MAKE_SQLSTATE('5', '3', '0', '0', '0') ||
-		category == MAKE_SQLSTATE('5', '8', '0', '0', '0'))
+	if (wb_guard_concerns_everybody(error->sqlerrcode))
 	{
 		outcome->kind = WB_OUTCOME_HELD;
 		outcome->retry_in_ms = TROUBLE_RETRY_MS;
@@ -203,7 +205,10 @@ wb_claim_batch(dlist_head *ended, dlist_head *to_send, dlist_head *unsent,
 
 	*next_look = DT_NOEND;
 	if (dlist_is_empty(ended) && is_held())
+	{
+		wb_stat_look(0);
 		return;
+	}
 	turn_over(ended, to_send, next_look);
 	if (dlist_is_empty(to_send))
 		return;

@@ -6,9 +6,9 @@
  * Nobody knows whether the receiver has it, so it is sent again, with the
  * same id.  It may also be what the worker died of.  That is decided only on
  * proof: an execution is given up when the worker died for the third time
- * with it in hand, and with nothing else.  A worker that is told to end
- * queues what it has in hand itself, so that stopping a server proves nothing
- * against a message.
+ * with it in hand, and with nothing else.  A worker that is told to end, or
+ * ends because the server lacks something, queues what it has in hand itself:
+ * neither stopping a server nor a full disk proves anything against a message.
  *
  * IDENTIFICATION
  *		src/deliver/crash.c
@@ -145,15 +145,17 @@ put_journal_back(void)
 }
 
 /*
- * Called by a worker that ends because it was told to: records "ended", and
- * queues the rest of what is in hand again, so that its successor finds an
+ * Called by a worker that ends, but not because of what it has in hand:
+ * records "ended", and queues the rest again, so that its successor finds an
  * empty journal.  Whoever stops the server does not wait for more than a
- * moment, and a failure here costs no more than a crash does.
+ * moment, and a failure here costs no more than a crash does.  Returns the
+ * error code of that, or 0.
  */
-void
+int
 wb_crash_avert(dlist_head *ended)
 {
 	bool		is_dying = ProcDiePending;
+	volatile int code = 0;
 
 	/* the transactions here must not end by the signal that brought us here */
 	ProcDiePending = false;
@@ -167,6 +169,7 @@ wb_crash_avert(dlist_head *ended)
 	}
 	PG_CATCH();
 	{
+		code = geterrcode();
 		EmitErrorReport();
 		FlushErrorState();
 		AbortOutOfAnyTransaction();
@@ -174,4 +177,5 @@ wb_crash_avert(dlist_head *ended)
 	PG_END_TRY();
 	ProcDiePending = is_dying;
 	InterruptPending = true;
+	return code;
 }

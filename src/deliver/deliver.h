@@ -173,6 +173,9 @@ extern int	wb_digest_covered_count(void);
 extern TimestampTz wb_deliver_fire(const WbVerdict *verdict);
 extern TimestampTz wb_deliver_fire_broken(const WbVerdict *verdict);
 
+/* deliver/guard.c */
+extern bool wb_guard_concerns_everybody(int code);
+
 /* deliver/hand.c */
 extern bool wb_hand_release(const WbDelivery *delivery);
 extern void wb_hand_free(dlist_head *deliveries);

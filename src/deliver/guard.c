@@ -19,14 +19,15 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "deliver/deliver.h"
 #include "deliver/fire.h"
 #include "utils/resowner.h"
 
-/* Must the user hear of an error, because it is not about the automation? */
-static bool
-concerns_everybody(const ErrorData *error)
+/* Is an error what the whole server suffers from, by its code? */
+bool
+wb_guard_concerns_everybody(int code)
 {
-	switch (ERRCODE_TO_CATEGORY(error->sqlerrcode))
+	switch (ERRCODE_TO_CATEGORY(code))
 	{
 		case MAKE_SQLSTATE('5', '3', '0', '0', '0'):	/* no resources */
 		case MAKE_SQLSTATE('5', '7', '0', '0', '0'):	/* cancelled */
@@ -78,7 +79,7 @@ wb_guard_write(WbGuarded function, void *argument,
 		CurrentResourceOwner = owner;
 
 		/* outside of a block, nobody above would end our subtransaction */
-		if (concerns_everybody(error))
+		if (wb_guard_concerns_everybody(error->sqlerrcode))
 			ReThrowError(error);
 		if (automation_name != NULL)
 			log_loss(automation_name, error);
@@ -109,7 +110,7 @@ wb_guard_compute(WbGuarded function, void *argument,
 
 		MemoryContextSwitchTo(context);
 		error = CopyErrorData();
-		if (concerns_everybody(error))
+		if (wb_guard_concerns_everybody(error->sqlerrcode))
 			PG_RE_THROW();
 		FlushErrorState();
 		log_loss(automation_name, error);

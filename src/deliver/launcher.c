@@ -13,7 +13,10 @@
  * all it knows is which databases it has seen, and which of them had a worker.
  *
  * Once a minute it looks for databases that are new, and for workers that are
- * gone though they were there a minute before.
+ * gone though they were there before.  These it starts anew for as long as it
+ * takes, once a minute: a worker that could not even connect is forgotten by
+ * the server, and one that has nothing to do any more must not take a slot
+ * again and again that another database waits for.
  *
  * IDENTIFICATION
  *		src/deliver/launcher.c
@@ -56,8 +59,12 @@ static uint32 wait_idle = 0;
 
 static volatile sig_atomic_t is_called = false;
 
+/* Those that were there at the last look, and those that ever had a worker. */
 static List *seen_databases = NIL;
 static List *served_databases = NIL;
+
+/* From when on workers that are gone are started anew. */
+static int64 next_revival_ms = 0;
 
 /*
  * Called once, from _PG_init.  Does nothing where the library is loaded too
@@ -167,19 +174,26 @@ look_at_databases(bool everywhere)
 	List	   *databases = read_databases();
 	List	   *seen = NIL;
 	List	   *served = NIL;
+	int64		now_ms = wb_clock_monotonic_ms();
+	bool		revives = everywhere || now_ms >= next_revival_ms;
 	bool		has_started = false;
 	bool		is_complete = true;
 	ListCell   *cell;
 
+	if (revives)
+		next_revival_ms = now_ms + LOOK_INTERVAL_MS;
 	foreach(cell, databases)
 	{
 		Oid			database = lfirst_oid(cell);
+		bool		is_served = wb_wake_find(WB_WORKER_TYPE, database) != NULL;
+		bool		was_served = list_member_oid(served_databases, database);
 		BackgroundWorkerHandle *handle;
 
-		if (wb_wake_find(WB_WORKER_TYPE, database) != NULL)
+		if (is_served || was_served)
 			served = lappend_oid(served, database);
-		else if (everywhere || !list_member_oid(seen_databases, database) ||
-				 list_member_oid(served_databases, database))
+		if (!is_served &&
+			(everywhere || (was_served && revives) ||
+			 !list_member_oid(seen_databases, database)))
 		{
 			if (!wb_worker_register(database, 0, &handle))
 			{

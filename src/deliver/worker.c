@@ -9,7 +9,8 @@
  *
  * A database has one worker: a second one does not get the lock and ends.
  * The worker does not go on after an error.  It ends, is started again, and
- * finds what it had in hand in its journal (see crash.c).
+ * finds what it had in hand in its journal (see crash.c).  Where the error is
+ * the server's it leaves the journal empty, however long that takes.
  *
  * IDENTIFICATION
  *		src/deliver/worker.c
@@ -98,8 +99,8 @@ record_wait_ms(void)
 static void
 hand_back(void)
 {
-	if (is_serving && wb_hand_count() > 0)
-		wb_crash_avert(&ended);
+	if (is_serving && (wb_hand_count() > 0 || ended_count > 0))
+		(void) wb_crash_avert(&ended);
 	is_serving = false;
 }
 
@@ -156,18 +157,16 @@ look_at_queue(void)
 {
 	dlist_head	to_send = DLIST_STATIC_INIT(to_send);
 	dlist_head	unsent = DLIST_STATIC_INIT(unsent);
-	dlist_head	recorded = DLIST_STATIC_INIT(recorded);
+	dlist_head	nothing = DLIST_STATIC_INIT(nothing);
+	bool		must_record = record_wait_ms() == 0;
 
-	if (record_wait_ms() == 0)
-	{
-		while (!dlist_is_empty(&ended))
-			dlist_push_tail(&recorded, dlist_pop_head_node(&ended));
-		ended_count = 0;
-	}
 	must_look = false;
 	last_look_ms = wb_clock_monotonic_ms();
 	wb_clock_jump_follow();
-	wb_claim_batch(&recorded, &to_send, &unsent, &next_look);
+	wb_claim_batch(must_record ? &ended : &nothing, &to_send, &unsent,
+				   &next_look);
+	if (must_record)
+		ended_count = 0;
 	if (next_look == DT_NOBEGIN)
 	{
 		ereport(LOG,
@@ -285,6 +284,34 @@ serve(void)
 	}
 }
 
+/*
+ * Does an error say nothing about what is in hand?  Then the server lacks
+ * something, or somebody took a right away.
+ */
+static bool
+is_blameless(int code)
+{
+	return wb_guard_concerns_everybody(code) ||
+		code == ERRCODE_INSUFFICIENT_PRIVILEGE;
+}
+
+/*
+ * What the receivers have answered must not be asked again and again, so the
+ * worker stays until it can record that.
+ */
+static void
+hand_back_after(int code)
+{
+	while (is_serving && is_blameless(code))
+	{
+		code = wb_crash_avert(&ended);
+		if (code == 0)
+			break;
+		rest(REST_AFTER_FAILURE_MS);
+	}
+	is_serving = false;
+}
+
 static void
 note_error(void)
 {
@@ -304,11 +331,13 @@ note_error(void)
 static void
 end_after_error(int64 started_ms)
 {
-	is_serving = false;
+	int			code = geterrcode();
+
 	note_error();
 	EmitErrorReport();
 	FlushErrorState();
 	AbortOutOfAnyTransaction();
+	hand_back_after(code);
 	if (wb_clock_monotonic_ms() - started_ms < REST_AFTER_FAILURE_MS)
 		rest(REST_AFTER_FAILURE_MS);
 	proc_exit(1);

@@ -58,7 +58,7 @@ extern char *wb_contend_lose(const WbContender *contender);
 
 /* deliver/crash.c */
 extern bool wb_crash_recover(void);
-extern void wb_crash_avert(dlist_head *ended);
+extern int	wb_crash_avert(dlist_head *ended);
 
 /* deliver/database_command.c */
 extern void wb_database_command_watch(void);

@@ -7,38 +7,14 @@ use strict;
 use warnings;
 
 use FindBin;
-use IPC::Run ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 use WbAutomations::Node;
+use WbAutomations::Pypi;
 
-my $python = $ENV{PYTHON} || 'python3';
-my $directory = PostgreSQL::Test::Utils::tempdir();
-
-# Run a command for at most so many seconds; returns whether it succeeded, its
-# output, and its last words of complaint.
-sub run_for
-{
-	my ($seconds, @command) = @_;
-	my ($out, $err) = ('', '');
-	my $ok = eval {
-		IPC::Run::run(\@command, '<', \undef, '>', \$out, '2>', \$err, IPC::Run::timeout($seconds));
-	};
-	return ($ok, $out, $ok ? '' : (split /\n/, $err || $@ || 'it failed')[-1]);
-}
-
-sub skip_loudly
-{
-	my ($reason) = @_;
-	plan skip_all => "NOT TESTED: the trainer of the tutorial, because $reason";
-}
-
-my ($has_pip) = run_for(30, $python, '-m', 'pip', '--version');
-skip_loudly("$python has no pip; name another Python in PYTHON") if !$has_pip;
-my ($is_installed, undef, $complaint) = run_for(300, $python, '-m', 'pip', 'install', '--quiet', '--no-input',
-	'--disable-pip-version-check', '--retries', '1', '--timeout', '15', '--target', $directory, 'psycopg[binary]==3.*');
-skip_loudly("PyPI did not give psycopg: $complaint") if !$is_installed;
+my $pypi = WbAutomations::Pypi->new('the trainer of the tutorial', 'psycopg[binary]==3.*');
+plan skip_all => $pypi->excuse if $pypi->excuse;
 
 # The section's automation and its program.
 open my $in, '<:encoding(UTF-8)', "$FindBin::Bin/../../docs/tutorial.md" or die $!;
@@ -47,19 +23,17 @@ my ($section) = $tutorial =~ /^(## \d+\. A run that stops itself\n.*?)^## /ms;
 my ($sql) = $section =~ /^```sql\n(.*?)^```/ms;
 my ($program) = $section =~ /^```python\n(.*?)^```/ms;
 my ($promise) = $section =~ /It prints `(.*?)`/;
-open my $out, '>', "$directory/trainer.py" or die $!;
-print $out $program;
-close $out;
+my $file = $pypi->directory . '/trainer.py';
+append_to_file($file, $program);
 
 my $node = WbAutomations::Node->new('trainer');
 $node->sql(q(SELECT wb.create_project('my-team', 'my-project')));
 $node->sql($sql);
 
-local $ENV{PYTHONPATH} = $directory;
 local $ENV{PGHOST} = $node->host;
 local $ENV{PGPORT} = $node->port;
 local $ENV{PGDATABASE} = 'postgres';
-my ($has_run, $said, $error) = run_for(180, $python, "$directory/trainer.py");
+my ($has_run, $said, $error) = $pypi->run(180, $file);
 ok($has_run, 'the trainer ends') or diag $error;
 is($said, "$promise\n", 'it says that it stopped because of the NaN');
 is($node->sql('SELECT state FROM wb.runs'), 'failed', 'its run is failed');

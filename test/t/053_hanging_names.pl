@@ -12,9 +12,9 @@ use Test::More;
 use Time::HiRes qw(time);
 use WbAutomations::Endpoint;
 use WbAutomations::Node;
-use WbAutomations::Resolver;
+use WbAutomations::Preload;
 
-my $library = WbAutomations::Resolver::build()
+my $library = WbAutomations::Preload::build('resolver')
   or plan skip_all => 'NOT TESTED: names that nobody answers for; no compiler for test/perl/resolver.c';
 
 my $endpoint = WbAutomations::Endpoint->new;

@@ -6,6 +6,7 @@ use warnings;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
+use Time::HiRes qw(time);
 use WbAutomations::Endpoint;
 use WbAutomations::Node;
 
@@ -173,6 +174,33 @@ sub automate
 		'a message that the worker dies of for the third time, and alone, is given up');
 	is($node->sql(q(SELECT state, attempts FROM wb.automation_history WHERE automation_name = 'beside')), 'FINISHED|3',
 		'one that was in flight with it is sent');
+}
+
+# A thousand others behind such a message do not have to wait for long.
+{
+	my $deadly = WbAutomations::Endpoint->new(answers => ['hang']);
+	automate('poison', $deadly->url);
+	$endpoint->set_answer({ delay => 0.02 });
+	my $doubled = tally()->{doubled};
+	$node->log_metric($run, 'poison', 1);
+	$deadly->wait_for_requests(1);
+	my $start = time;
+	fire(1000);
+	for my $round (1 .. 3)
+	{
+		$deadly->wait_for_requests($round);
+		$node->kill_worker;
+	}
+	$node->poll("SELECT count(*) = $steps FROM wb.executions WHERE automation_name = 'load' AND state = 'FINISHED'");
+	my $seconds = time - $start;
+	cmp_ok($seconds, '<', 30, 'a thousand others are delivered within 30 seconds');
+	$node->wait_until_settled;
+	is($node->sql(q(SELECT state, attempts FROM wb.automation_history WHERE automation_name = 'poison')), 'FAILED|3', 'it is given up, as before');
+	my $tally = tally();
+	is($tally->{arrived}, $steps, 'the others all arrived');
+	cmp_ok($tally->{doubled} - $doubled, '<=', 3 * $in_flight, 'and no more of them twice than was in flight');
+	is($tally->{with_two_ids}, 0, 'under the same id');
+	note(sprintf 'the others took %.1f s, %d came twice', $seconds, $tally->{doubled} - $doubled);
 }
 
 done_testing();

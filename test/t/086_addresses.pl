@@ -14,9 +14,9 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use WbAutomations::Endpoint;
 use WbAutomations::Node;
-use WbAutomations::Resolver;
+use WbAutomations::Preload;
 
-my $library = WbAutomations::Resolver::build();
+my $library = WbAutomations::Preload::build('resolver');
 $ENV{LD_PRELOAD} = $library if $library;
 
 # What names stand for.  The first are all of this machine, in part by way of

@@ -9,39 +9,14 @@ use strict;
 use warnings;
 
 use FindBin;
-use IPC::Run ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 use WbAutomations::Node;
+use WbAutomations::Pypi;
 
-my $version = '0.31.*';
-my $python = $ENV{PYTHON} || 'python3';
-my $directory = PostgreSQL::Test::Utils::tempdir();
-
-# Run a command for at most so many seconds; returns whether it succeeded, its
-# output, and its last words of complaint.
-sub run_for
-{
-	my ($seconds, @command) = @_;
-	my ($out, $err) = ('', '');
-	my $ok = eval {
-		IPC::Run::run(\@command, '<', \undef, '>', \$out, '2>', \$err, IPC::Run::timeout($seconds));
-	};
-	return ($ok, $out, $ok ? '' : (split /\n/, $err || $@ || "it failed")[-1]);
-}
-
-sub skip_loudly
-{
-	my ($reason) = @_;
-	plan skip_all => "NOT TESTED: the documents of W&B's own client, because $reason";
-}
-
-my ($has_pip) = run_for(30, $python, '-m', 'pip', '--version');
-skip_loudly("$python has no pip; name another Python in PYTHON") if !$has_pip;
-my ($is_installed, undef, $complaint) = run_for(300, $python, '-m', 'pip', 'install', '--quiet', '--no-input',
-	'--disable-pip-version-check', '--retries', '1', '--timeout', '15', '--target', $directory, "wandb==$version");
-skip_loudly("PyPI did not give wandb $version: $complaint") if !$is_installed;
+my $pypi = WbAutomations::Pypi->new("the documents of W&B's own client", 'wandb==0.31.*');
+plan skip_all => $pypi->excuse if $pypi->excuse;
 
 my $node = WbAutomations::Node->new('client', conf => 'wb_automations.delivery = off');
 my $project = $node->sql(q(SELECT wb.create_project('my-team', 'my-project') FROM wb.create_team('my-team', 'my-org')));
@@ -52,9 +27,7 @@ my $webhook = $node->sql(q(SELECT wb.create_webhook_integration('my-team', 'hook
 my @collections = map { $node->sql("SELECT id FROM wb.collections WHERE name = '$_'") } qw(model target);
 my @entities = map { $node->sql("SELECT wb.entity_id('$_')") } qw(my-team my-org);
 
-local $ENV{PYTHONPATH} = $directory;
-local $ENV{PYTHONIOENCODING} = 'utf-8';
-my ($is_printed, $output, $error) = run_for(300, $python, "$FindBin::Bin/../perl/wandb_automations.py",
+my ($is_printed, $output, $error) = $pypi->run(300, "$FindBin::Bin/../perl/wandb_automations.py",
 	$project, @collections, @entities, $slack, $webhook);
 ok($is_printed, 'the client prints its documents') or diag $error;
 my @lines = split /\n/, $output;

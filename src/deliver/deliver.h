@@ -229,7 +229,8 @@ extern char *wb_template_expand(const char *text, const WbDelivery *delivery,
 								bool with_secrets, WbOutcome *outcome);
 extern Jsonb *wb_template_expand_json(Jsonb *document,
 									  const WbDelivery *delivery,
-									  bool with_secrets, WbOutcome *outcome);
+									  bool with_secrets, bool *has_secret,
+									  WbOutcome *outcome);
 
 /* deliver/transaction.c */
 extern void wb_worker_begin(const char *activity);

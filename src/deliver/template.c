@@ -37,6 +37,7 @@ typedef struct Expansion
 	WbOutcome  *outcome;		/* filled on failure */
 	bool		with_secrets;
 	bool		has_failed;
+	bool		has_secret;
 	size_t		expanded_bytes;
 } Expansion;
 
@@ -173,6 +174,8 @@ append_variable(StringInfo out, Expansion *expansion, const char *name)
 	const char *secret = find_secret(expansion->delivery, name);
 	char	   *value;
 
+	if (secret != NULL)
+		expansion->has_secret = true;
 	if (secret == NULL)
 		value = find_value(expansion->delivery, name);
 	else if (!expansion->with_secrets)
@@ -241,20 +244,27 @@ char *
 wb_template_expand(const char *text, const WbDelivery *delivery,
 				   bool with_secrets, WbOutcome *outcome)
 {
-	Expansion	expansion = {delivery, outcome, with_secrets, false, 0};
+	Expansion	expansion = {.delivery = delivery,.outcome = outcome,
+	.with_secrets = with_secrets};
 	char	   *expanded = expand_string(&expansion, text, strlen(text));
 
 	return expansion.has_failed ? NULL : expanded;
 }
 
-/* The same for every string value of a document, however deep; keys stay. */
+/*
+ * The same for every string value of a document, however deep; keys stay.
+ * *has_secret tells whether one of them names a secret.
+ */
 Jsonb *
 wb_template_expand_json(Jsonb *document, const WbDelivery *delivery,
-						bool with_secrets, WbOutcome *outcome)
+						bool with_secrets, bool *has_secret,
+						WbOutcome *outcome)
 {
-	Expansion	expansion = {delivery, outcome, with_secrets, false, 0};
+	Expansion	expansion = {.delivery = delivery,.outcome = outcome,
+	.with_secrets = with_secrets};
 	Jsonb	   *expanded = transform_jsonb_string_values(document, &expansion,
 														 expand_member);
 
+	*has_secret = expansion.has_secret;
 	return expansion.has_failed ? NULL : expanded;
 }

@@ -47,18 +47,13 @@ find_payload(const WbDelivery *delivery)
 	return text == NULL ? NULL : wb_json_parse_text(text);
 }
 
-/* The action for history: the payload with the names of secrets only. */
-static bool
-record_action(WbDelivery *delivery, Jsonb *payload)
+/* The action for history, with the payload as it may be shown. */
+static void
+record_action(WbDelivery *delivery, Jsonb *shown)
 {
 	const WbIntegration *integration = delivery->integration;
-	Jsonb	   *shown = wb_template_expand_json(payload, delivery, false,
-												&delivery->outcome);
 	WbDocument	where;
 	WbDocument	action;
-
-	if (shown == NULL)
-		return false;
 
 	wb_document_begin(&where);
 	wb_document_add_integer(&where, "id", integration->id);
@@ -69,7 +64,27 @@ record_action(WbDelivery *delivery, Jsonb *payload)
 	wb_document_add_jsonb(&action, "integration", wb_document_end(&where));
 	wb_document_add_jsonb(&action, "requestPayload", shown);
 	delivery->request->recorded_action = wb_document_end(&action);
-	return true;
+}
+
+/*
+ * Expand the payload, and note it for history with the names of secrets only.
+ * Returns NULL on failure, with the outcome filled.
+ */
+static Jsonb *
+expand_payload(WbDelivery *delivery, Jsonb *payload)
+{
+	WbOutcome  *outcome = &delivery->outcome;
+	bool		has_secret;
+	Jsonb	   *shown = wb_template_expand_json(payload, delivery, false,
+												&has_secret, outcome);
+
+	if (shown == NULL)
+		return NULL;
+	record_action(delivery, shown);
+	if (!has_secret)
+		return shown;
+	return wb_template_expand_json(payload, delivery, true, &has_secret,
+								   outcome);
 }
 
 static void
@@ -252,9 +267,7 @@ wb_webhook_prepare(WbDelivery *delivery)
 
 	if (payload == NULL || !JsonContainerIsObject(&payload->root))
 		return wb_request_fail(outcome, "requestPayload is not a JSON object");
-	if (!record_action(delivery, payload))
-		return false;
-	payload = wb_template_expand_json(payload, delivery, true, outcome);
+	payload = expand_payload(delivery, payload);
 	if (payload == NULL)
 		return false;
 

@@ -124,6 +124,7 @@ add_text(Batch *batch, Column column, const char *text)
 static void
 run(const Batch *batch, WbPlan *plan, Column first, int expected)
 {
+	MemoryContext context = CurrentMemoryContext;
 	Datum		values[WB_PLAN_MAX_ARGUMENTS];
 	int			count = 0;
 
@@ -133,7 +134,11 @@ run(const Batch *batch, WbPlan *plan, Column first, int expected)
 		   plan->argument_types[count] != TIMESTAMPTZOID)
 	{
 		values[count] = makeArrayResult(batch->columns[first + count],
-										CurrentMemoryContext);
+										context);
+
+		/* in a flat array, elements of their own length have to be counted */
+		if (count > 0)
+			values[count] = expand_array(values[count], context, NULL);
 		count++;
 	}
 	if (count < plan->argument_count)

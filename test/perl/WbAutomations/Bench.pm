@@ -239,7 +239,7 @@ sub drop_database
 	return;
 }
 
-# A project with a hundred runs, and the peer.
+# A project with a run for each client of the largest group, and the peer.
 sub prepare
 {
 	my ($self, $database) = @_;
@@ -247,7 +247,7 @@ sub prepare
 
 	$session->sql($_) for 'CREATE EXTENSION wb_automations',
 	  'SELECT wb.setup()', q(SELECT wb.create_project('bench', 'bench')),
-	  'INSERT INTO wb.runs (project_id) SELECT 1 FROM generate_series(1, 100)',
+	  'INSERT INTO wb.runs (project_id) SELECT 1 FROM generate_series(1, 128)',
 	  'CREATE TABLE wb.bare (LIKE wb.run_metrics INCLUDING ALL)';
 	$session->close;
 	return;

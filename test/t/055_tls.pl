@@ -103,7 +103,7 @@ sub attempt
 # The reason is libcurl's, whose newer versions put other words around it.
 my %error = (
 	untrusted => qr/^could not send to "127\.0\.0\.1": SSL certificate .*: unable to get local issuer certificate(?: \(20\))?$/,
-	misnamed => qr/^could not send to "127\.0\.0\.1": SSL: no alternative certificate subject name matches target (?:host name|IPv4 address) '127\.0\.0\.1'$/,
+	misnamed => qr/^could not send to "127\.0\.0\.1": SSL: no alternative certificate subject name matches target (?:host name|(?i:ipv4) address) '127\.0\.0\.1'$/,
 	expired => qr/^could not send to "127\.0\.0\.1": SSL certificate .*: certificate has expired(?: \(10\))?$/,
 	old => qr/^could not send to "127\.0\.0\.1": .*(?:protocol version|unsupported protocol)/);
 for my $name (sort keys %error)

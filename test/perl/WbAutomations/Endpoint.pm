@@ -61,10 +61,13 @@ sub new
 
 	# The receiver ends when this pipe does, that is with the test's process.
 	pipe my $lifeline, $self->{lifeline} or die "could not make a pipe: $!";
+
+	# One that is told to end at once must not do what the test would: from
+	# PostgreSQL 17 on that stops its servers.
+	local @SIG{qw(INT TERM)} = ('DEFAULT') x 2;
 	$self->{pid} = fork // die "could not fork: $!";
 	if ($self->{pid} == 0)
 	{
-		$SIG{$_} = 'DEFAULT' for qw(INT TERM);
 		$SIG{PIPE} = 'IGNORE';
 		untie *STDOUT;
 		open STDOUT, '>', '/dev/null';

@@ -27,12 +27,10 @@ _PG_init(void)
 {
 	wb_setting_define_all();
 	wb_met_runs_register_callbacks();
-	wb_when_clause_register();
 	wb_batch_register_hooks();
 	wb_series_cache_register();
 	wb_writer_slot_register();
 	wb_wake_register_callbacks();
-	wb_overlap_register();
 	wb_shared_register();
 	wb_launcher_register();
 }

@@ -21,11 +21,11 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "capture/capture.h"
 #include "common/hashfn.h"
 #include "decide/decide.h"
 #include "support/compat.h"
+#include "support/invalidation.h"
 #include "support/relation.h"
 #include "support/setting.h"
 #include "utils/inval.h"
@@ -55,7 +55,7 @@ typedef struct MetRun
 
 static met_hash *met_runs = NULL;
 static bool has_met = false;
-static bool must_forget = false;
+static uint64 met_since = 0;	/* stamp of the runs when they were met */
 static int64 last_run_id = 0;
 
 /*
@@ -76,62 +76,28 @@ StaticAssertDecl(sizeof(Passed) == 64, "a slot is a cache line");
 #define PASSED_BITS	10
 
 static Passed passed[1 << PASSED_BITS];
-static uint64 forgotten = 0;	/* how often must_forget was set */
 
 WB_FUNCTION_INFO_V1(wb_sql_lost);
 WB_FUNCTION_INFO_V1(wb_sql_watched);
 
-
-/* Only marks: the table may be in use by the code that was interrupted. */
-static void
-mark_forgotten(void)
+/* Moves when a run that was met may not be there any more. */
+static inline uint64
+runs_stamp(void)
 {
-	must_forget = true;
-	forgotten++;
-}
-
-static void
-forget_on_message(Datum argument, Oid relation)
-{
-	if (!OidIsValid(relation) ||
-		relation == wb_relation_known_oid(WB_TABLE_RUNS))
-		mark_forgotten();
-}
-
-static void
-forget_on_abort(XactEvent event, void *argument)
-{
-	/* a run that was only prepared is not there for anybody yet */
-	if (event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
-		mark_forgotten();
-}
-
-static void
-forget_on_subabort(SubXactEvent event, SubTransactionId own,
-				   SubTransactionId parent, void *argument)
-{
-	if (event == SUBXACT_EVENT_ABORT_SUB)
-		mark_forgotten();
-}
-
-/* Called once, from _PG_init. */
-void
-wb_met_runs_register_callbacks(void)
-{
-	CacheRegisterRelcacheCallback(forget_on_message, (Datum) 0);
-	RegisterXactCallback(forget_on_abort, NULL);
-	RegisterSubXactCallback(forget_on_subabort, NULL);
+	return wb_generation(WB_GENERATION_RUNS) +
+		wb_generation(WB_GENERATION_ABORTS);
 }
 
 static void
 forget_runs(void)
 {
+	met_since = runs_stamp();
+	wb_generation_watch(WB_GENERATION_RUNS, wb_relation_oid(WB_TABLE_RUNS));
 	if (met_runs == NULL)
 		met_runs = met_create(CacheMemoryContext, 256, NULL);
 	else
 		met_reset(met_runs);
 	has_met = false;
-	must_forget = false;
 }
 
 /* Meet a run; false where it was met before. */
@@ -141,7 +107,8 @@ wb_met_runs_add(int64 run_id)
 	bool		is_found;
 	MetRun	   *run;
 
-	if (met_runs == NULL || must_forget || met_runs->members >= MET_RUNS_MAX)
+	if (met_runs == NULL || met_since != runs_stamp() ||
+		met_runs->members >= MET_RUNS_MAX)
 		forget_runs();
 	else if (has_met && run_id == last_run_id)
 		return false;
@@ -156,7 +123,7 @@ wb_met_runs_add(int64 run_id)
 static MetRun *
 find_run(int64 run_id)
 {
-	if (met_runs == NULL || must_forget)
+	if (met_runs == NULL || met_since != runs_stamp())
 		return NULL;
 	return met_lookup(met_runs, run_id);
 }
@@ -180,11 +147,11 @@ wb_met_runs_learn(int64 run_id, int64 project_id)
 		run->project_id = project_id;
 }
 
-/* Both counters only ever grow, so their sum stays only where both do. */
+/* Both only ever grow, so their sum stays only where both do. */
 static inline uint64
 present_stamp(void)
 {
-	return wb_rules_generation() + forgotten;
+	return wb_rules_generation() + runs_stamp();
 }
 
 /* Where it is noted that a metric of a run may pass. */

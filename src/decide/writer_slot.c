@@ -124,8 +124,8 @@ tell_of_company(void)
 }
 
 /* The memory of the marks goes with the transaction's. */
-static void
-forget_marks(XactEvent event, void *argument)
+void
+wb_writer_slot_end(XactEvent event)
 {
 	if (event == XACT_EVENT_PRE_COMMIT && marks != NULL)
 		tell_of_company();
@@ -138,7 +138,6 @@ forget_marks(XactEvent event, void *argument)
 void
 wb_writer_slot_register(void)
 {
-	RegisterXactCallback(forget_marks, NULL);
 	if (!process_shared_preload_libraries_in_progress)
 		return;
 	next_request_hook = shmem_request_hook;

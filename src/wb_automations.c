@@ -34,10 +34,8 @@ _PG_init(void)
 {
 	wb_setting_define_all();
 	wb_invalidation_register(endings);
-	wb_when_clause_register();
 	wb_batch_register_hooks();
 	wb_writer_slot_register();
-	wb_overlap_register();
 	wb_shared_register();
 	wb_launcher_register();
 }

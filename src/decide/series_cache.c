@@ -9,7 +9,7 @@
  * It is used again only if nobody has marked its slot since.  Whatever makes
  * that doubtful drops it: rules or the table changed, a (sub)transaction that
  * touched it aborted or was prepared, a command of ours deleted points or
- * wrote them unjudged, a statement inside another one's trigger wrote to it.
+ * wrote some that went into no series, a statement inside another one's trigger wrote to it.
  * A drop costs one read, a series that is wrong costs an answer.
  *
  * A series that is dropped may still be in use by a statement that took it
@@ -190,6 +190,17 @@ wb_series_cache_void(void)
 	has_lost = true;
 	newest_loss = GetCurrentCommandId(false);
 	must_drop_all = true;
+}
+
+/* A row was written that goes into no series of this session. */
+void
+wb_series_cache_forget(Relation table, int64 run_id, const char *name)
+{
+	KeptKey		key = {RelationGetRelid(table), run_id, name};
+	KeptEntry  *entry = cache == NULL ? NULL : kept_lookup(cache, key);
+
+	if (entry != NULL)
+		drop(entry->kept);
 }
 
 /*

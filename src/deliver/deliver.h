@@ -190,11 +190,6 @@ extern int	wb_http_wait_socket(void);
 extern long wb_http_wait_ms(void);
 extern const char *wb_http_parse_url(const char *url, WbUrl *parts);
 
-/* deliver/recheck.c */
-extern long wb_recheck_wait_ms(void);
-extern void wb_recheck_hurry(void);
-extern void wb_recheck_look(void);
-
 /* deliver/load.c */
 extern bool wb_delivery_action_type(const char *name, WbActionType *type);
 

@@ -53,6 +53,7 @@ static const char *const table_names[WB_TABLE_COUNT] = {
 	[WB_TABLE_INTEGRATIONS] = "integrations",
 	[WB_TABLE_PROJECTS] = "projects",
 	[WB_TABLE_REGISTRIES] = "registries",
+	[WB_TABLE_RUN_METRICS] = "run_metrics",
 	[WB_TABLE_RUNS] = "runs",
 };
 

@@ -201,7 +201,7 @@ is_there(int64 run_id)
 static bool
 may_write_to(Oid table)
 {
-	const AclMode rights = ACL_INSERT | ACL_UPDATE | ACL_DELETE;
+	const		AclMode rights = ACL_INSERT | ACL_UPDATE | ACL_DELETE;
 
 	return pg_class_aclcheck(table, GetUserId(), rights) == ACLCHECK_OK ||
 		pg_attribute_aclcheck_all(table, GetUserId(), rights,

@@ -26,7 +26,6 @@ extern List *wb_artifact_tags(int64 artifact_id);
 extern List *wb_artifact_faces(WbEvent *event);
 
 /* capture/met_runs.c */
-extern void wb_met_runs_register_callbacks(void);
 extern int64 wb_met_runs_project(int64 run_id);
 extern void wb_met_runs_learn(int64 run_id, int64 project_id);
 extern void wb_met_runs_lose(int64 run_id, const char *name, int length);

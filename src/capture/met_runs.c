@@ -29,13 +29,13 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "capture/capture.h"
 #include "catalog/pg_inherits.h"
 #include "common/hashfn.h"
 #include "decide/decide.h"
 #include "miscadmin.h"
 #include "support/compat.h"
+#include "support/invalidation.h"
 #include "support/relation.h"
 #include "support/setting.h"
 #include "utils/acl.h"
@@ -65,7 +65,7 @@ typedef struct MetRun
 #include "lib/simplehash.h"
 
 static met_hash *met_runs = NULL;
-static bool must_forget = false;
+static uint64 met_since = 0;	/* stamp of the runs when they were met */
 
 /* A series that a statement wrote to, and what its rows are told. */
 typedef struct SeenKey
@@ -142,51 +142,18 @@ static Passed passed[1 << PASSED_BITS];
 WB_FUNCTION_INFO_V1(wb_sql_lost);
 WB_FUNCTION_INFO_V1(wb_sql_watched);
 
-
-/* Only marks: the table may be in use by the code that was interrupted. */
-static void
-mark_forgotten(void)
+/* Moves when a run that was met may not be there any more. */
+static inline uint64
+runs_stamp(void)
 {
-	must_forget = true;
-}
-
-static void
-forget_on_message(Datum argument, Oid relation)
-{
-	if (!OidIsValid(relation) ||
-		relation == wb_relation_known_oid(WB_TABLE_RUNS))
-		mark_forgotten();
-}
-
-static void
-forget_on_abort(XactEvent event, void *argument)
-{
-	/* a run that was only prepared is not there for anybody yet */
-	if (event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
-		mark_forgotten();
-}
-
-static void
-forget_on_subabort(SubXactEvent event, SubTransactionId own,
-				   SubTransactionId parent, void *argument)
-{
-	if (event == SUBXACT_EVENT_ABORT_SUB)
-		mark_forgotten();
-}
-
-/* Called once, from _PG_init. */
-void
-wb_met_runs_register_callbacks(void)
-{
-	CacheRegisterRelcacheCallback(forget_on_message, (Datum) 0);
-	RegisterXactCallback(forget_on_abort, NULL);
-	RegisterSubXactCallback(forget_on_subabort, NULL);
+	return wb_generation(WB_GENERATION_RUNS) +
+		wb_generation(WB_GENERATION_ABORTS);
 }
 
 static MetRun *
 find_run(int64 run_id)
 {
-	if (met_runs == NULL || must_forget)
+	if (met_runs == NULL || met_since != runs_stamp())
 		return NULL;
 	return met_lookup(met_runs, run_id);
 }
@@ -208,9 +175,11 @@ wb_met_runs_learn(int64 run_id, int64 project_id)
 
 	if (met_runs == NULL)
 		met_runs = met_create(CacheMemoryContext, 256, NULL);
-	else if (must_forget || met_runs->members >= MET_RUNS_MAX)
+	else if (met_since != runs_stamp() ||
+			 met_runs->members >= MET_RUNS_MAX)
 		met_reset(met_runs);
-	must_forget = false;
+	met_since = runs_stamp();
+	wb_generation_watch(WB_GENERATION_RUNS, wb_relation_oid(WB_TABLE_RUNS));
 	met_insert(met_runs, run_id, &is_found)->project_id = project_id;
 }
 
@@ -232,7 +201,7 @@ is_there(int64 run_id)
 static bool
 may_write_to(Oid table)
 {
-	const AclMode rights = ACL_INSERT | ACL_UPDATE | ACL_DELETE;
+	const		AclMode rights = ACL_INSERT | ACL_UPDATE | ACL_DELETE;
 
 	return pg_class_aclcheck(table, GetUserId(), rights) == ACLCHECK_OK ||
 		pg_attribute_aclcheck_all(table, GetUserId(), rights,

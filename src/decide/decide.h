@@ -17,6 +17,7 @@
 
 #include "access/attnum.h"
 #include "access/htup.h"
+#include "access/xact.h"
 #include "utils/rel.h"
 #include "utils/snapshot.h"
 #include "wb_automations.h"
@@ -304,7 +305,7 @@ extern void wb_series_copy_window(const WbSeries *series, int count,
 								  float8 *values);
 
 /* decide/series_cache.c */
-extern void wb_series_cache_register(void);
+extern void wb_series_cache_end(XactEvent event);
 extern bool wb_series_cache_may_keep(Relation table, Oid function,
 									 CommandId command);
 extern WbSeries *wb_series_cache_take(const WbSeriesSource *source,
@@ -320,6 +321,7 @@ extern void wb_unknown_type_protect(Relation table, HeapTuple old_row,
 
 /* decide/writer_slot.c */
 extern void wb_writer_slot_register(void);
+extern void wb_writer_slot_end(XactEvent event);
 extern WbMark *wb_writer_slot_mark(int64 run_id, const char *name, int length);
 extern uint64 wb_writer_slot_version(const WbMark *mark);
 extern uint64 wb_writer_slot_widen(TransactionId xid);

@@ -99,8 +99,8 @@ attach_memory(void)
 }
 
 /* The memory of the marks goes with the transaction's. */
-static void
-forget_marks(XactEvent event, void *argument)
+void
+wb_writer_slot_end(XactEvent event)
 {
 	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT ||
 		event == XACT_EVENT_PREPARE)
@@ -111,7 +111,6 @@ forget_marks(XactEvent event, void *argument)
 void
 wb_writer_slot_register(void)
 {
-	RegisterXactCallback(forget_marks, NULL);
 	if (!process_shared_preload_libraries_in_progress)
 		return;
 	next_request_hook = shmem_request_hook;

@@ -15,6 +15,7 @@
 #ifndef WB_DELIVER_H
 #define WB_DELIVER_H
 
+#include "access/xact.h"
 #include "lib/ilist.h"
 #include "lib/stringinfo.h"
 #include "utils/guc.h"
@@ -238,7 +239,7 @@ extern const char *wb_url_refusal(const char *url, const char **hint);
 
 /* deliver/wake.c */
 extern struct PGPROC *wb_wake_find(const char *type, Oid database);
-extern void wb_wake_register_callbacks(void);
+extern void wb_wake_end(XactEvent event);
 extern void wb_wake_worker_at_commit(void);
 extern void wb_wake_launcher_at_commit(void);
 

@@ -67,7 +67,6 @@ typedef struct WbScan
 #define WB_SCAN_MAX_KEYS	4
 
 extern Oid	wb_relation_oid(WbTable table);
-extern Oid	wb_relation_known_oid(WbTable table);
 extern bool wb_relation_is_ours(Relation relation);
 extern bool wb_relation_become_owner(WbIdentity *before);
 extern void wb_relation_restore_identity(const WbIdentity *before);

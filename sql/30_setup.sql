@@ -30,8 +30,6 @@ COMMENT ON FUNCTION wb.require_setup() IS
 
 CREATE FUNCTION wb.attach_triggers() RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-	rule_table text;
 BEGIN
 	-- the only triggers that the hot table has: rows that nothing looks at are
 	-- not even queued, and of those that go only the WHEN clause hears.  ALWAYS,

@@ -31,7 +31,7 @@
 #include "utils/jsonb.h"
 
 /* The tables this library works with; wb.setup() brings older ones here. */
-#define WB_SCHEMA_VERSION	3
+#define WB_SCHEMA_VERSION	4
 
 #define WB_NO_ID			INT64CONST(0)
 

@@ -162,19 +162,6 @@ wb_judge_holds(WbCandidate *candidate, const WbEvent *event,
 }
 
 /*
- * Would a rule that was not ruled out hold, if it were not in its cooldown?
- * For a number that people read, a large window is not added up once more.
- */
-static bool
-is_suppressed(WbCandidate *candidate, WbSeries *series)
-{
-	const WbRule *rule = candidate->automation->rule;
-	WbVerdict	verdict = {0};
-
-	return !rule->is_against_runs || holds(candidate, series, &verdict);
-}
-
-/*
  * Judge a metric row against one rule, and fire if it holds.  "series" has
  * the row at "position", and is not looked at where the rule is broken.
  */
@@ -191,13 +178,9 @@ wb_judge_metric(WbCandidate *candidate, WbEvent *event,
 		(!has_window(candidate, event, series, position, source) ||
 		 wb_rule_is_out(candidate, series)))
 		return;
-	if (candidate->quiet_until > wb_clock_now())
-	{
-		if (!is_broken && is_suppressed(candidate, series))
-			wb_suppressed_count(automation->id);
-	}
-	else if ((is_broken || holds(candidate, series, &verdict)) &&
-			 wb_run_complete(event))
+	if (candidate->quiet_until <= wb_clock_now() &&
+		(is_broken || holds(candidate, series, &verdict)) &&
+		wb_run_complete(event))
 		candidate->quiet_until = fire(automation, &verdict);
 }
 

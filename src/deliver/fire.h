@@ -63,8 +63,6 @@ extern TimestampTz wb_cooldown_end(TimestampTz start,
 extern bool wb_cooldown_applies(const WbAutomation *automation);
 
 /* deliver/guard.c */
-typedef void (*WbGuarded) (void *argument);
-
 extern bool wb_guard_write(WbGuarded function, void *argument,
 						   const char *automation_name);
 extern bool wb_guard_compute(WbGuarded function, void *argument,

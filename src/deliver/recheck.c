@@ -50,7 +50,7 @@ wb_recheck_hurry(void)
 }
 
 static void
-run_recheck(void)
+run_recheck(void *argument)
 {
 	bool		is_null;
 
@@ -69,5 +69,5 @@ wb_recheck_look(void)
 	last_look_ms = wb_clock_monotonic_ms();
 	last_count = wb_overlap_count();
 	wb_worker_try("judging metrics that had two writers",
-				  "judge metrics that had two writers", run_recheck);
+				  "judge metrics that had two writers", run_recheck, NULL);
 }

@@ -66,7 +66,7 @@ build_and_install() {
 	cd "$tree"
 	say "building with $("$PG_CONFIG" --version)"
 	make -s -j2 all "$@"
-	[ "${lint:-no}" = no ] || { say "lint"; test/lint/run; }
+	[ "${lint:-no}" = no ] || { say "lint"; test/lint/run | tee "$scratch/lint"; }
 	say "installing into $("$PG_CONFIG" --pkglibdir) and $("$PG_CONFIG" --sharedir)/extension"
 	as_root make -s install PG_CONFIG="$PG_CONFIG" "$@"
 	if [ "$(id -u)" -eq 0 ]; then

@@ -15,6 +15,7 @@
 #define WB_FIRE_H
 
 #include "deliver/append.h"
+#include "deliver/deliver.h"
 #include "wb_automations.h"
 
 /* What stands between an automation and another execution on the same run. */

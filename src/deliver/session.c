@@ -56,8 +56,8 @@ static const char *const settings[][2] = {
 
 /*
  * The server's own handler would end the worker in the midst of a transaction,
- * and what is in hand would count as what it died of.  So only that
- * transaction is cancelled, or its wait for a lock, and the loop does the rest.
+ * and what is in hand would count as what it died of.  So only what it does in
+ * that transaction is cancelled, be it a wait, and the loop does the rest.
  */
 static void
 handle_end_signal(SIGNAL_ARGS)

@@ -206,6 +206,9 @@ extern void wb_notify_issue(const WbDelivery *delivery);
 extern bool wb_request_prepare(WbDelivery *delivery);
 extern bool wb_request_fail(WbOutcome *outcome, const char *format,...)
 			__attribute__((format(printf, 2, 3)));
+extern JsonbContainer *wb_request_input(const WbDelivery *delivery);
+extern char *wb_request_expand_input(WbDelivery *delivery, const char *key,
+									 const char *otherwise);
 extern char *wb_request_open_secret(const WbDelivery *delivery,
 									const char *name, WbOutcome *outcome);
 extern bool wb_slack_prepare(WbDelivery *delivery);
@@ -224,7 +227,7 @@ extern void wb_shared_register(void);
 
 /* deliver/template.c */
 extern char *wb_template_expand(const char *text, const WbDelivery *delivery,
-								bool with_secrets, WbOutcome *outcome);
+								WbOutcome *outcome);
 extern Jsonb *wb_template_expand_json(Jsonb *document,
 									  const WbDelivery *delivery,
 									  bool with_secrets, bool *has_secret,

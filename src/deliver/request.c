@@ -17,6 +17,7 @@
 
 #include "deliver/deliver.h"
 #include "support/clock.h"
+#include "support/json.h"
 #include "utils/json.h"
 
 /* Shorter parts of an address are words, and not what makes it secret. */
@@ -44,6 +45,40 @@ wb_request_fail(WbOutcome *outcome, const char *format,...)
 	outcome->kind = WB_OUTCOME_FAILED;
 	outcome->error = text.data;
 	return false;
+}
+
+/* What the action is about, by its type; NULL where it is missing. */
+JsonbContainer *
+wb_request_input(const WbDelivery *delivery)
+{
+	static const char *const keys[] = {
+		[WB_ACTION_NO_OP] = "noOpActionInput",
+		[WB_ACTION_NOTIFY] = "notifyActionInput",
+		[WB_ACTION_NOTIFICATION] = "notificationActionInput",
+		[WB_ACTION_GENERIC_WEBHOOK] = "genericWebhookActionInput",
+	};
+	JsonbValue *input = wb_json_get(&delivery->action_config->root,
+									keys[delivery->action_type]);
+
+	return input != NULL && input->type == jbvBinary ?
+		input->val.binary.data : NULL;
+}
+
+/*
+ * A member of that, or else "otherwise", expanded.  Returns NULL where there
+ * is neither, and on failure, with the outcome filled.
+ */
+char *
+wb_request_expand_input(WbDelivery *delivery, const char *key,
+						const char *otherwise)
+{
+	JsonbContainer *input = wb_request_input(delivery);
+	char	   *text = input == NULL ? NULL : wb_json_get_text(input, key);
+
+	if (text == NULL && otherwise == NULL)
+		return NULL;
+	return wb_template_expand(text == NULL ? otherwise : text, delivery,
+							  &delivery->outcome);
 }
 
 /* The same text as a member of JSON, with or without a "/" made safe. */

@@ -18,8 +18,10 @@
 
 #include "deliver/slack.h"
 #include "mb/pg_wchar.h"
+#include "support/document.h"
 #include "support/json.h"
 #include "support/setting.h"
+#include "utils/json.h"
 
 #define TITLE_MAX_BYTES		300
 
@@ -77,23 +79,9 @@ make_title_url(WbDelivery *delivery)
 	if (wb_setting_run_url == NULL || wb_setting_run_url[0] == '\0' ||
 		wb_json_get(&delivery->event->root, "runName") == NULL)
 		return NULL;
-	url = wb_template_expand(wb_setting_run_url, delivery, false,
+	url = wb_template_expand(wb_setting_run_url, delivery,
 							 &delivery->outcome);
 	return url == NULL ? NULL : encode_url(url);
-}
-
-/* A member of the action's input, expanded; empty where it is missing. */
-static char *
-expand_input(WbDelivery *delivery, const char *key)
-{
-	JsonbValue *input = wb_json_get(&delivery->action_config->root,
-									"notificationActionInput");
-	char	   *text = NULL;
-
-	if (input != NULL && input->type == jbvBinary)
-		text = wb_json_get_text(input->val.binary.data, key);
-	return wb_template_expand(text == NULL ? "" : text, delivery, false,
-							  &delivery->outcome);
 }
 
 /* A title is one line, or its markup would not hold. */
@@ -151,10 +139,10 @@ summarize(WbDelivery *delivery, Notification *notification)
 static bool
 read_notification(WbDelivery *delivery, Notification *notification)
 {
-	const char *severity = expand_input(delivery, "severity");
+	const char *severity = wb_request_expand_input(delivery, "severity", "");
 
-	notification->title = expand_input(delivery, "title");
-	notification->message = expand_input(delivery, "message");
+	notification->title = wb_request_expand_input(delivery, "title", "");
+	notification->message = wb_request_expand_input(delivery, "message", "");
 	if (severity == NULL || notification->title == NULL ||
 		notification->message == NULL)
 		return false;
@@ -185,23 +173,22 @@ static void
 record_action(WbDelivery *delivery, const Notification *notification)
 {
 	const WbIntegration *integration = delivery->integration;
-	StringInfoData where;
-	StringInfoData action;
+	WbDocument	where;
+	WbDocument	action;
 
-	wb_json_begin(&where);
-	wb_json_add_integer(&where, "id", integration->id);
-	wb_json_add_text(&where, "channelName", integration->name);
-	wb_json_add_text(&where, "teamName", integration->team_name);
-	wb_json_end(&where);
+	wb_document_begin(&where);
+	wb_document_add_integer(&where, "id", integration->id);
+	wb_document_add_text(&where, "channelName", integration->name);
+	wb_document_add_text(&where, "teamName", integration->team_name);
 
-	wb_json_begin(&action);
-	wb_json_add_text(&action, "actionType", "NOTIFICATION");
-	wb_json_add_raw(&action, "integration", where.data);
-	wb_json_add_text(&action, "title", notification->title);
-	wb_json_add_text(&action, "text", notification->message);
-	wb_json_add_text(&action, "severity", notification->severity);
-	wb_json_add_text(&action, "titleURL", notification->title_url);
-	delivery->request->recorded_action = wb_json_end(&action);
+	wb_document_begin(&action);
+	wb_document_add_text(&action, "actionType", "NOTIFICATION");
+	wb_document_add_jsonb(&action, "integration", wb_document_end(&where));
+	wb_document_add_text(&action, "title", notification->title);
+	wb_document_add_text(&action, "text", notification->message);
+	wb_document_add_text(&action, "severity", notification->severity);
+	wb_document_add_text(&action, "titleURL", notification->title_url);
+	delivery->request->recorded_action = wb_document_end(&action);
 }
 
 /* The text of the message: the title, with its link. */
@@ -242,7 +229,6 @@ static char *
 make_body(WbDelivery *delivery, const Notification *notification)
 {
 	StringInfoData blocks;
-	StringInfoData attachment;
 	StringInfoData body;
 
 	initStringInfo(&blocks);
@@ -257,15 +243,12 @@ make_body(WbDelivery *delivery, const Notification *notification)
 						 make_pointer(delivery, notification));
 	appendStringInfoChar(&blocks, ']');
 
-	wb_json_begin(&attachment);
-	wb_json_add_text(&attachment, "color", notification->color);
-	wb_json_add_raw(&attachment, "blocks", blocks.data);
-	wb_json_end(&attachment);
-
-	wb_json_begin(&body);
-	wb_json_add_text(&body, "text", make_text(notification));
-	wb_json_add_raw(&body, "attachments", psprintf("[%s]", attachment.data));
-	wb_json_end(&body);
+	initStringInfo(&body);
+	appendStringInfoString(&body, "{\"text\": ");
+	escape_json(&body, make_text(notification));
+	appendStringInfo(&body,
+					 ", \"attachments\": [{\"color\": \"%s\", \"blocks\": %s}]}",
+					 notification->color, blocks.data);
 	return body.data;
 }
 

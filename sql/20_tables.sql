@@ -291,13 +291,6 @@ BEGIN
 		ON wb.deliveries (integration_id, due_at) INCLUDE (execution_id);
 	DROP INDEX IF EXISTS wb.deliveries_integration_id_due_at_idx;
 
-	-- What history does not say about an automation.  Written by the worker alone,
-	-- from what writers counted in shared memory.
-	CREATE TABLE IF NOT EXISTS wb.automation_stats (
-		automation_id bigint PRIMARY KEY,
-		suppressed    bigint NOT NULL,
-		suppressed_at timestamptz NOT NULL);
-
 	-- What was put back, in the order that an ordered integration keeps.  New
 	-- rows are not in it.
 	CREATE INDEX IF NOT EXISTS deliveries_put_back_idx

@@ -143,10 +143,8 @@ BEGIN
 
 	CREATE OR REPLACE VIEW wb.stat_automations WITH (security_invoker = true) AS
 	SELECT a.id AS automation_id, a.name AS automation_name, a.enabled, e.pending, e.finished, e.failed, e.skipped,
-		coalesce(s.suppressed, 0) AS suppressed, e.errors, e.last_fired_at, e.last_finished_at, e.last_failed_at,
-		s.suppressed_at AS last_suppressed_at, e.next_attempt_at
+		e.errors, e.last_fired_at, e.last_finished_at, e.last_failed_at, e.next_attempt_at
 	FROM wb.automations a
-	LEFT JOIN wb.automation_stats s ON s.automation_id = a.id
 	CROSS JOIN LATERAL (SELECT count(*) FILTER (WHERE x.state = 'PENDING') AS pending,
 			count(*) FILTER (WHERE x.state = 'FINISHED') AS finished,
 			count(*) FILTER (WHERE x.state = 'FAILED' AND x.origin <> 'error') AS failed,
@@ -159,11 +157,23 @@ BEGIN
 		FROM wb.executions x LEFT JOIN wb.deliveries d ON d.execution_id = x.id
 		WHERE x.automation_id = a.id) e;
 	COMMENT ON VIEW wb.stat_automations IS
-	'What each automation did, as far as history goes back: its executions by state, matches that its cooldown suppressed, and times.';
+	'What each automation did, as far as history goes back: its executions by state, and times.';
 	PERFORM wb.create_automation_list();
 	PERFORM wb.create_stat_integrations();
 END $$;
 COMMENT ON FUNCTION wb.create_views() IS 'Makes the views over the tables. Part of wb.setup().';
+
+CREATE FUNCTION wb.drop_what_is_gone() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	-- up to version 3: a count of suppressed matches
+	IF to_regclass('wb.automation_stats') IS NOT NULL THEN
+		DROP VIEW IF EXISTS wb.stat_automations;
+		DROP TABLE wb.automation_stats;
+	END IF;
+END $$;
+COMMENT ON FUNCTION wb.drop_what_is_gone() IS
+'Drops what tables of an older version have and this one does not use. Part of wb.setup().';
 
 CREATE FUNCTION wb.warn_without_worker() RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -191,6 +201,7 @@ BEGIN
 		USING ERRCODE = 'insufficient_privilege', HINT = format('Run SET ROLE %I; first.', owner);
 	END IF;
 	PERFORM wb.create_tables();
+	PERFORM wb.drop_what_is_gone();
 	PERFORM wb.attach_triggers();
 	PERFORM wb.create_views();
 	-- an older version looked these rules up by another name
@@ -207,7 +218,7 @@ COMMENT ON FUNCTION wb.setup() IS
 'Makes the tables, views and triggers in schema wb, owned by the caller, and the key file that seals secrets. Run it after '
 'CREATE EXTENSION and after ALTER EXTENSION ... UPDATE; what is there already stays as it is. Errors: insufficient_privilege '
 'where the tables belong to another role. Warns where no worker would deliver.';
-REVOKE EXECUTE ON FUNCTION wb.setup(), wb.create_tables(), wb.attach_triggers(), wb.create_views() FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION wb.setup(), wb.create_tables(), wb.drop_what_is_gone(), wb.attach_triggers(), wb.create_views() FROM PUBLIC;
 
 CREATE FUNCTION wb.arm(backlog text) RETURNS uuid
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

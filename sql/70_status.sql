@@ -57,15 +57,15 @@ BEGIN
 
 	SELECT i.*, i.system_identifier = s.system_identifier AND i.database_oid = d.oid AS is_here INTO installed
 	FROM wb.installation i, pg_control_system() s, pg_database d WHERE d.datname = current_database();
-	RETURN QUERY SELECT 'installation', coalesce(installed.is_here AND installed.schema_version >= 3, false),
+	RETURN QUERY SELECT 'installation', coalesce(installed.is_here AND installed.schema_version >= 4, false),
 		CASE WHEN installed.id IS NULL THEN 'wb.installation has no row'
-			WHEN installed.schema_version < 3 THEN 'the tables are of an older version, so nothing is sent'
+			WHEN installed.schema_version < 4 THEN 'the tables are of an older version, so nothing is sent'
 			WHEN installed.is_here THEN format('%s, armed at %s', installed.id, installed.armed_at)
 			ELSE 'this database is a copy of another one, so nothing is sent' END,
-		CASE WHEN installed.id IS NULL OR installed.schema_version < 3 THEN 'Run SELECT wb.setup();'
+		CASE WHEN installed.id IS NULL OR installed.schema_version < 4 THEN 'Run SELECT wb.setup();'
 			WHEN NOT installed.is_here THEN 'Call SELECT wb.arm(''send''); or SELECT wb.arm(''discard'');' END;
 	-- what follows asks for columns that they may not have
-	IF installed.schema_version < 3 THEN
+	IF installed.schema_version < 4 THEN
 		RETURN;
 	END IF;
 

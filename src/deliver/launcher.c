@@ -206,7 +206,6 @@ look_at_databases(bool everywhere)
 		}
 		seen = lappend_oid(seen, database);
 	}
-	wb_suppressed_forget_others(databases);
 	list_free(databases);
 	list_free(seen_databases);
 	list_free(served_databases);

@@ -22,7 +22,7 @@ AS 'MODULE_PATHNAME', 'wb_sql_seal_secret';
 REVOKE EXECUTE ON FUNCTION wb.seal_secret(bigint, text, text) FROM PUBLIC;
 
 COMMENT ON FUNCTION wb.seal_secret(bigint, text, text) IS
-'Encrypts a value for the row of wb.secrets with this entity_id and name, and for no other. Returns the ciphertext and the id of the key. There is no function that decrypts. Raises object_not_in_prerequisite_state where the key file cannot be read.';
+'Encrypts a value for the row of wb.secrets of this database with this entity_id and name, and for no other. Returns the ciphertext and the id of the key. There is no function that decrypts. Raises object_not_in_prerequisite_state where the key file cannot be read.';
 
 CREATE FUNCTION wb.add_secret_key() RETURNS void
 LANGUAGE c STRICT VOLATILE
@@ -38,7 +38,22 @@ AS 'MODULE_PATHNAME', 'wb_sql_reseal_secret';
 REVOKE EXECUTE ON FUNCTION wb.reseal_secret(bigint, text, text, bytea) FROM PUBLIC;
 
 COMMENT ON FUNCTION wb.reseal_secret(bigint, text, text, bytea) IS
-'Seals what a row of wb.secrets holds with the newest key, for the same row. Part of wb.rotate_secret_key(). Raises object_not_in_prerequisite_state where the key that sealed it is not in the file, or the row is damaged.';
+'Seals what a row of wb.secrets holds with the newest key, for the same row. Part of wb.rotate_secret_key(). Raises object_not_in_prerequisite_state where the key that sealed it is not in the file, it was sealed in another database, or the row is damaged.';
+
+CREATE FUNCTION wb.secret_origin(sealed bytea) RETURNS text
+LANGUAGE c STRICT IMMUTABLE
+AS 'MODULE_PATHNAME', 'wb_sql_secret_origin';
+
+COMMENT ON FUNCTION wb.secret_origin(bytea) IS
+'Where a value of wb.secrets.sealed says that it was sealed: the system identifier of a server and the OID of a database, with a slash between them; ''unknown'' for one that an older version sealed; NULL for bytes that are no sealed secret.';
+
+CREATE FUNCTION wb.adopt_secrets(origin text) RETURNS bigint
+LANGUAGE c STRICT VOLATILE
+AS 'MODULE_PATHNAME', 'wb_sql_adopt_secrets';
+REVOKE EXECUTE ON FUNCTION wb.adopt_secrets(text) FROM PUBLIC;
+
+COMMENT ON FUNCTION wb.adopt_secrets(text) IS
+'Seals for this database what was sealed in another one, as wb.secret_origin and wb.status() name it, and returns how many secrets there were. Needed in a copy and after pg_upgrade, with the key file of then. Raises insufficient_privilege unless superuser, object_not_in_prerequisite_state where a key is not in the file, or a row was sealed for another row or is damaged.';
 
 CREATE FUNCTION wb.rotate_secret_key() RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$

@@ -30,8 +30,6 @@ COMMENT ON FUNCTION wb.require_setup() IS
 
 CREATE FUNCTION wb.attach_triggers() RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-	rule_table text;
 BEGIN
 	-- the only triggers that the hot table has: rows that nothing looks at are
 	-- not even queued, and of those that go only the WHEN clause hears.  ALWAYS,
@@ -98,13 +96,20 @@ BEGIN
 	CREATE OR REPLACE TRIGGER wb_announce AFTER UPDATE ON wb.integrations
 		FOR EACH ROW WHEN (OLD.resumed_at IS DISTINCT FROM NEW.resumed_at) EXECUTE FUNCTION wb.announce_resume();
 
-	-- a replicated change of a rule counts as well
-	CREATE OR REPLACE TRIGGER wb_announce AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON wb.automations
-		FOR EACH STATEMENT EXECUTE FUNCTION wb.announce_change();
+	-- a replicated change counts as well, and only triggers of rows see it: the
+	-- apply worker of a subscription has no statements
+	CREATE OR REPLACE TRIGGER wb_announce AFTER INSERT OR UPDATE OR DELETE ON wb.automations
+		FOR EACH ROW EXECUTE FUNCTION wb.announce_change();
 	ALTER TABLE wb.automations ENABLE ALWAYS TRIGGER wb_announce;
-	CREATE OR REPLACE TRIGGER wb_announce AFTER DELETE OR TRUNCATE ON wb.runs
+	CREATE OR REPLACE TRIGGER wb_announce_truncate AFTER TRUNCATE ON wb.automations
 		FOR EACH STATEMENT EXECUTE FUNCTION wb.announce_change();
+	ALTER TABLE wb.automations ENABLE ALWAYS TRIGGER wb_announce_truncate;
+	CREATE OR REPLACE TRIGGER wb_announce AFTER DELETE ON wb.runs
+		FOR EACH ROW EXECUTE FUNCTION wb.announce_change();
 	ALTER TABLE wb.runs ENABLE ALWAYS TRIGGER wb_announce;
+	CREATE OR REPLACE TRIGGER wb_announce_truncate AFTER TRUNCATE ON wb.runs
+		FOR EACH STATEMENT EXECUTE FUNCTION wb.announce_change();
+	ALTER TABLE wb.runs ENABLE ALWAYS TRIGGER wb_announce_truncate;
 	-- sessions remember the project of a run
 	CREATE OR REPLACE TRIGGER wb_announce_move AFTER UPDATE OF id, project_id ON wb.runs
 		FOR EACH ROW WHEN (OLD.id <> NEW.id OR OLD.project_id <> NEW.project_id) EXECUTE FUNCTION wb.announce_change();
@@ -191,7 +196,7 @@ BEGIN
 	-- an older version looked these rules up by another name
 	UPDATE wb.automations SET event_source = 'add_artifact_alias' WHERE event_source = 'artifact_alias';
 	INSERT INTO wb.installation (id, system_identifier, database_oid, schema_version)
-	SELECT gen_random_uuid(), s.system_identifier, d.oid, 3
+	SELECT gen_random_uuid(), s.system_identifier, d.oid, 4
 	FROM pg_control_system() s, pg_database d WHERE d.datname = current_database()
 	ON CONFLICT (only_row) DO UPDATE SET schema_version = excluded.schema_version;
 	PERFORM wb.make_secret_key();

@@ -31,7 +31,7 @@
 #include "utils/jsonb.h"
 
 /* The tables this library works with; wb.setup() brings older ones here. */
-#define WB_SCHEMA_VERSION	3
+#define WB_SCHEMA_VERSION	4
 
 #define WB_NO_ID			INT64CONST(0)
 
@@ -145,7 +145,6 @@ typedef struct WbVerdict
 	int			value_count;
 } WbVerdict;
 
-extern uint64 wb_overlap_count(void);
 extern bool wb_event_is_of_run(WbEventType type);
 extern const char *wb_event_source(WbEventType type);
 extern const char *wb_event_type_name(WbEventType type);

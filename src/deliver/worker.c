@@ -209,8 +209,7 @@ shorter(long one, long other)
 static void
 wait_for_work(void)
 {
-	long		upkeep_ms = Min(Min(wb_sweep_wait_ms(), wb_upkeep_wait_ms()),
-								wb_recheck_wait_ms());
+	long		upkeep_ms = Min(wb_sweep_wait_ms(), wb_upkeep_wait_ms());
 	long		wait_ms = shorter(shorter(record_wait_ms(), upkeep_ms),
 								  shorter(look_wait_ms(), wb_http_wait_ms()));
 	int			events;
@@ -232,7 +231,6 @@ wait_for_work(void)
 	{
 		ResetLatch(MyLatch);
 		must_look = true;
-		wb_recheck_hurry();
 		wb_stat_wake();
 	}
 }
@@ -274,8 +272,6 @@ serve(void)
 			look_at_queue();
 		if (wb_sweep_wait_ms() == 0)
 			wb_sweep_runs();
-		if (wb_recheck_wait_ms() == 0)
-			wb_recheck_look();
 		if (wb_upkeep_wait_ms() == 0)
 			wb_upkeep_run();
 		MemoryContextSwitchTo(turn_context);

@@ -70,6 +70,9 @@ BEGIN
 		RETURN;
 	END IF;
 
+	RETURN QUERY SELECT 'schema', o.detail IS NULL, coalesce(o.detail, 'only superusers may make functions in schema wb'), o.hint
+	FROM wb.find_overloads() o;
+
 	SELECT sum(o.total) AS total,
 		string_agg(format('%s in %s: %s', o.total, CASE o.origin WHEN 'unknown' THEN 'an older version'
 			ELSE coalesce(format('database "%s" of this server', o.database_name), 'database ' || o.origin) END, o.names), '; ' ORDER BY o.origin) AS origins,

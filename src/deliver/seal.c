@@ -174,7 +174,7 @@ wb_seal(const WbSecretKey *key, int64 entity_id, const char *name,
 {
 	WbSealOrigin here = wb_seal_here();
 	Size		bytes = VARHDRSZ + HEADER_BYTES + NONCE_BYTES + strlen(value) +
-		TAG_BYTES;
+	TAG_BYTES;
 	bytea	   *sealed = palloc(bytes);
 	Seal		seal;
 

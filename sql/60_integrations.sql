@@ -134,6 +134,13 @@ END $$;
 COMMENT ON FUNCTION wb.delete_secret(text, text) IS
 'Deletes a secret of an entity. Deliveries that need it fail from then on. Raises undefined_object where the entity or the secret does not exist.';
 
+CREATE FUNCTION wb.warn_of_missing_secret(name text, integration text) RETURNS void
+LANGUAGE c STRICT VOLATILE
+AS 'MODULE_PATHNAME', 'wb_sql_warn_of_missing_secret';
+
+COMMENT ON FUNCTION wb.warn_of_missing_secret(text, text) IS
+'Warns that a secret of an integration does not exist yet. In C, because only there the context, which has the row where it comes by COPY, can be kept out of the server''s log. Part of wb.check_integration.';
+
 -- Filled in by both ways of making an integration.  An unchanged URL is left
 -- alone, so that a stricter policy does not stand in the way of other updates.
 CREATE FUNCTION wb.check_integration() RETURNS trigger
@@ -148,8 +155,7 @@ BEGIN
 		CONTINUE WHEN TG_OP = 'UPDATE'
 			AND needed IN (OLD.url_secret, OLD.access_token, OLD.signing_secret, OLD.previous_secret);
 		IF NOT EXISTS (SELECT FROM wb.secrets s WHERE s.entity_id = NEW.entity_id AND s.name = needed) THEN
-			RAISE WARNING 'secret "%" of integration "%" does not exist yet', needed, NEW.name
-				USING HINT = 'Set it with "SELECT wb.set_secret(entity, name, value);". Until then deliveries fail.';
+			PERFORM wb.warn_of_missing_secret(needed, NEW.name);
 		END IF;
 	END LOOP;
 	IF TG_OP = 'UPDATE' AND NEW.state = 'active' AND OLD.state <> 'active' THEN

@@ -35,6 +35,7 @@
 WB_FUNCTION_INFO_V1(wb_sql_adopt_secrets);
 WB_FUNCTION_INFO_V1(wb_sql_reseal_secret);
 WB_FUNCTION_INFO_V1(wb_sql_seal_secret);
+WB_FUNCTION_INFO_V1(wb_sql_warn_of_missing_secret);
 
 /* How long deliveries are held before the key is looked for again. */
 #define HOLD_MS				60000
@@ -379,4 +380,17 @@ wb_sql_adopt_secrets(PG_FUNCTION_ARGS)
 	wb_relation_restore_identity(&before);
 	wb_wake_worker_at_commit();
 	PG_RETURN_INT64(adopted);
+}
+
+/* wb.warn_of_missing_secret(name text, integration text) returns void */
+Datum
+wb_sql_warn_of_missing_secret(PG_FUNCTION_ARGS)
+{
+	ereport(WARNING,
+			(errmsg("secret \"%s\" of integration \"%s\" does not exist yet",
+					text_to_cstring(PG_GETARG_TEXT_PP(0)),
+					text_to_cstring(PG_GETARG_TEXT_PP(1))),
+			 errhint("Set it with \"SELECT wb.set_secret(entity, name, value);\". Until then deliveries fail."),
+			 errhidecontext(true)));
+	PG_RETURN_VOID();
 }

@@ -48,7 +48,7 @@ COMMENT ON FUNCTION wb.secret_origin(bytea) IS
 'Where a value of wb.secrets.sealed says that it was sealed: the system identifier of a server and the OID of a database, with a slash between them; ''unknown'' for one that an older version sealed; NULL for bytes that are no sealed secret.';
 
 CREATE FUNCTION wb.adopt_secrets(origin text) RETURNS bigint
-LANGUAGE c STRICT VOLATILE
+LANGUAGE c STRICT VOLATILE SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'wb_sql_adopt_secrets';
 REVOKE EXECUTE ON FUNCTION wb.adopt_secrets(text) FROM PUBLIC;
 

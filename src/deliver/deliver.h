@@ -21,6 +21,7 @@
 #include "utils/guc.h"
 #include "wb_automations.h"
 
+struct Latch;
 struct sockaddr;
 
 /* bgw_type of our processes; writers find the worker by it. */
@@ -240,7 +241,8 @@ extern bool wb_worker_try(const char *activity, const char *what,
 extern const char *wb_url_refusal(const char *url, const char **hint);
 
 /* deliver/wake.c */
-extern struct PGPROC *wb_wake_find(const char *type, Oid database);
+extern pid_t wb_wake_find(const char *type, Oid database,
+						  struct Latch **latch);
 extern void wb_wake_end(XactEvent event);
 extern void wb_wake_worker_at_commit(void);
 extern void wb_wake_launcher_at_commit(void);

@@ -47,13 +47,15 @@ wb_guard_concerns_everybody(int code)
 	}
 }
 
+/* The row that fired is in the statement, or in what called it: neither. */
 static void
 log_loss(const char *automation_name, const ErrorData *error)
 {
 	ereport(LOG,
 			(errcode(error->sqlerrcode),
 			 errmsg("could not record that automation \"%s\" fired: %s",
-					automation_name, error->message)));
+					automation_name, error->message),
+			 errhidestmt(true), errhidecontext(true)));
 }
 
 /*

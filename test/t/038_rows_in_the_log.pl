@@ -38,4 +38,21 @@ sub log_of_copy
 	unlike($log, qr/row-71ce/, 'without the row');
 }
 
+# A firing that could not be written, by a statement that has the row in it and
+# by one that is the context.
+{
+	my $insert = "INSERT INTO wb.run_metrics (run_id, name, step, value) VALUES ($run, 'row-71ce'";
+	$node->sql(q(
+		SELECT wb.create_automation('high', wb.on_run_metric(wb.project('ml', 'rows'), wb.metric('row-71ce', '>', 0)), wb.do_nothing(), cooldown => '0');
+		ALTER TABLE wb.executions ADD CONSTRAINT never CHECK (false) NOT VALID;));
+	for my $statement ("$insert, 1, 1)", "DO \$\$ BEGIN EXECUTE \$_\$ $insert, 2, 1) \$_\$; END \$\$")
+	{
+		my $start = -s $node->logfile;
+		$node->sql($statement);
+		my $log = substr slurp_file($node->logfile), $start;
+		like($log, qr/LOG:  could not record that automation "high" fired: new row for relation "executions" violates check constraint "never"\n/, 'a firing that is lost');
+		unlike($log, qr/row-71ce/, 'without the row');
+	}
+}
+
 done_testing();

@@ -222,8 +222,7 @@ BEGIN
 		CONSTRAINT automations_name_check CHECK (length(name) BETWEEN 1 AND 255),
 		CONSTRAINT automations_once_per_check CHECK (once_per IN ('run', 'run_state')),
 		CONSTRAINT automations_cooldown_check CHECK (cooldown BETWEEN '0' AND '10 years'));
-	-- what was over before the rule became what it is
-	ALTER TABLE wb.automations ADD COLUMN IF NOT EXISTS known_in pg_snapshot;
+	ALTER TABLE wb.automations DROP COLUMN IF EXISTS known_in;
 	CREATE INDEX IF NOT EXISTS automations_event_idx
 		ON wb.automations (event_source, event_key, enabled, scope_type, scope_id);
 
@@ -292,6 +291,12 @@ BEGIN
 		ON wb.deliveries (integration_id, due_at) INCLUDE (execution_id);
 	DROP INDEX IF EXISTS wb.deliveries_integration_id_due_at_idx;
 
+	-- what an older version counted, in a view that is made anew
+	IF to_regclass('wb.automation_stats') IS NOT NULL THEN
+		DROP VIEW IF EXISTS wb.stat_automations;
+		DROP TABLE wb.automation_stats;
+	END IF;
+
 	-- What was put back, in the order that an ordered integration keeps.  New
 	-- rows are not in it.
 	CREATE INDEX IF NOT EXISTS deliveries_put_back_idx
@@ -334,17 +339,7 @@ BEGIN
 		last_error_at     timestamptz
 	) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
 
-	-- What two transactions wrote to one metric at the same time, to be judged
-	-- again when the writers named here are over too; written only where needed.
-	CREATE TABLE IF NOT EXISTS wb.rechecks (
-		id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-		run_id        bigint NOT NULL,
-		name          text NOT NULL,
-		from_step     bigint NOT NULL,
-		newest_writer xid8 NOT NULL,
-		older_writers xid8 NOT NULL,
-		noted_at      timestamptz NOT NULL DEFAULT clock_timestamp());
-	ALTER TABLE wb.rechecks ADD COLUMN IF NOT EXISTS writer xid8 NOT NULL DEFAULT pg_current_xact_id();
+	DROP TABLE IF EXISTS wb.rechecks;
 
 	-- The worker's journal: what it has taken and not yet recorded.  A row that
 	-- another generation of the worker left behind names what a crash interrupted.

@@ -30,8 +30,6 @@ COMMENT ON FUNCTION wb.require_setup() IS
 
 CREATE FUNCTION wb.attach_triggers() RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-	rule_table text;
 BEGIN
 	-- the only triggers that the hot table has: rows that nothing looks at are
 	-- not even queued, and of those that go only the WHEN clause hears.  ALWAYS,
@@ -98,13 +96,20 @@ BEGIN
 	CREATE OR REPLACE TRIGGER wb_announce AFTER UPDATE ON wb.integrations
 		FOR EACH ROW WHEN (OLD.resumed_at IS DISTINCT FROM NEW.resumed_at) EXECUTE FUNCTION wb.announce_resume();
 
-	-- a replicated change of a rule counts as well
-	CREATE OR REPLACE TRIGGER wb_announce AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON wb.automations
-		FOR EACH STATEMENT EXECUTE FUNCTION wb.announce_change();
+	-- a replicated change counts as well, and only triggers of rows see it: the
+	-- apply worker of a subscription has no statements
+	CREATE OR REPLACE TRIGGER wb_announce AFTER INSERT OR UPDATE OR DELETE ON wb.automations
+		FOR EACH ROW EXECUTE FUNCTION wb.announce_change();
 	ALTER TABLE wb.automations ENABLE ALWAYS TRIGGER wb_announce;
-	CREATE OR REPLACE TRIGGER wb_announce AFTER DELETE OR TRUNCATE ON wb.runs
+	CREATE OR REPLACE TRIGGER wb_announce_truncate AFTER TRUNCATE ON wb.automations
 		FOR EACH STATEMENT EXECUTE FUNCTION wb.announce_change();
+	ALTER TABLE wb.automations ENABLE ALWAYS TRIGGER wb_announce_truncate;
+	CREATE OR REPLACE TRIGGER wb_announce AFTER DELETE ON wb.runs
+		FOR EACH ROW EXECUTE FUNCTION wb.announce_change();
 	ALTER TABLE wb.runs ENABLE ALWAYS TRIGGER wb_announce;
+	CREATE OR REPLACE TRIGGER wb_announce_truncate AFTER TRUNCATE ON wb.runs
+		FOR EACH STATEMENT EXECUTE FUNCTION wb.announce_change();
+	ALTER TABLE wb.runs ENABLE ALWAYS TRIGGER wb_announce_truncate;
 	-- sessions remember the project of a run
 	CREATE OR REPLACE TRIGGER wb_announce_move AFTER UPDATE OF id, project_id ON wb.runs
 		FOR EACH ROW WHEN (OLD.id <> NEW.id OR OLD.project_id <> NEW.project_id) EXECUTE FUNCTION wb.announce_change();
@@ -158,18 +163,6 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION wb.create_views() IS 'Makes the views over the tables. Part of wb.setup().';
 
-CREATE FUNCTION wb.drop_what_is_gone() RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-	-- up to version 3: a count of suppressed matches
-	IF to_regclass('wb.automation_stats') IS NOT NULL THEN
-		DROP VIEW IF EXISTS wb.stat_automations;
-		DROP TABLE wb.automation_stats;
-	END IF;
-END $$;
-COMMENT ON FUNCTION wb.drop_what_is_gone() IS
-'Drops what tables of an older version have and this one does not use. Part of wb.setup().';
-
 CREATE FUNCTION wb.warn_without_worker() RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -196,7 +189,6 @@ BEGIN
 		USING ERRCODE = 'insufficient_privilege', HINT = format('Run SET ROLE %I; first.', owner);
 	END IF;
 	PERFORM wb.create_tables();
-	PERFORM wb.drop_what_is_gone();
 	PERFORM wb.attach_triggers();
 	PERFORM wb.create_views();
 	-- an older version looked these rules up by another name
@@ -213,7 +205,7 @@ COMMENT ON FUNCTION wb.setup() IS
 'Makes the tables, views and triggers in schema wb, owned by the caller, and the key file that seals secrets. Run it after '
 'CREATE EXTENSION and after ALTER EXTENSION ... UPDATE; what is there already stays as it is. Errors: insufficient_privilege '
 'where the tables belong to another role. Warns where no worker would deliver.';
-REVOKE EXECUTE ON FUNCTION wb.setup(), wb.create_tables(), wb.drop_what_is_gone(), wb.attach_triggers(), wb.create_views() FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION wb.setup(), wb.create_tables(), wb.attach_triggers(), wb.create_views() FROM PUBLIC;
 
 CREATE FUNCTION wb.arm(backlog text) RETURNS uuid
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

@@ -191,7 +191,8 @@ BEGIN
 			obstacle := coalesce(obstacle, format('step %s of %s is not stored', coalesce(step::text, '(any)'), w.metric));
 		ELSIF w.observed IS NULL THEN
 			obstacle := coalesce(obstacle, CASE WHEN cardinality(w.steps) < w.size THEN 'the window is not full'
-				ELSE 'there are not enough other runs' END);
+				WHEN a.event_filter #>> '{run_metric_filter,zscore_filter,baseline}' = 'project_runs' THEN 'there are not enough other runs that came to a number'
+				ELSE 'too few of the values are numbers' END);
 		ELSE
 			RETURN NEXT format('compared: %s, so the rule %s', w.observed, CASE WHEN w.holds THEN 'holds' ELSE 'does not hold' END);
 			IF NOT w.holds THEN
@@ -258,7 +259,7 @@ CREATE AGGREGATE wb.window_avg(value double precision, window_size integer) (
 	SFUNC = wb.window_add, STYPE = internal, FINALFUNC = wb.window_avg_result, PARALLEL = SAFE,
 	MSFUNC = wb.window_add, MINVFUNC = wb.window_take_away, MSTYPE = internal, MFINALFUNC = wb.window_avg_result);
 COMMENT ON AGGREGATE wb.window_avg(double precision, integer) IS
-'The average of the newest window_size values, as the rule wb.avg compares it. In the order of OVER (ORDER BY ...) or of wb.window_avg(... ORDER BY ...); NULL values are passed over; NULL until there are enough. '
+'The average of the newest window_size values, as the rule wb.avg compares it. In the order of OVER (ORDER BY ...) or of wb.window_avg(... ORDER BY ...); NULL values are passed over. NaN counts as a value and is left out of what is computed. NULL until there are enough values, and where too few of them are numbers. '
 'Errors: invalid_parameter_value where a size is not 1 to 10000, or not constant.';
 
 CREATE FUNCTION wb.window_min_result(state internal) RETURNS double precision
@@ -268,7 +269,7 @@ CREATE AGGREGATE wb.window_min(value double precision, window_size integer) (
 	SFUNC = wb.window_add, STYPE = internal, FINALFUNC = wb.window_min_result, PARALLEL = SAFE,
 	MSFUNC = wb.window_add, MINVFUNC = wb.window_take_away, MSTYPE = internal, MFINALFUNC = wb.window_min_result);
 COMMENT ON AGGREGATE wb.window_min(double precision, integer) IS
-'The minimum of the newest window_size values, as the rule wb.min compares it: NaN where one of them is NaN. In the order of OVER (ORDER BY ...) or of wb.window_min(... ORDER BY ...); NULL values are passed over; NULL until there are enough. '
+'The minimum of the newest window_size values, as the rule wb.min compares it. In the order of OVER (ORDER BY ...) or of wb.window_min(... ORDER BY ...); NULL values are passed over. NaN counts as a value and is left out of what is computed. NULL until there are enough values, and where too few of them are numbers. '
 'Errors: invalid_parameter_value where a size is not 1 to 10000, or not constant.';
 
 CREATE FUNCTION wb.window_max_result(state internal) RETURNS double precision
@@ -278,7 +279,7 @@ CREATE AGGREGATE wb.window_max(value double precision, window_size integer) (
 	SFUNC = wb.window_add, STYPE = internal, FINALFUNC = wb.window_max_result, PARALLEL = SAFE,
 	MSFUNC = wb.window_add, MINVFUNC = wb.window_take_away, MSTYPE = internal, MFINALFUNC = wb.window_max_result);
 COMMENT ON AGGREGATE wb.window_max(double precision, integer) IS
-'The maximum of the newest window_size values, as the rule wb.max compares it: NaN where one of them is NaN. In the order of OVER (ORDER BY ...) or of wb.window_max(... ORDER BY ...); NULL values are passed over; NULL until there are enough. '
+'The maximum of the newest window_size values, as the rule wb.max compares it. In the order of OVER (ORDER BY ...) or of wb.window_max(... ORDER BY ...); NULL values are passed over. NaN counts as a value and is left out of what is computed. NULL until there are enough values, and where too few of them are numbers. '
 'Errors: invalid_parameter_value where a size is not 1 to 10000, or not constant.';
 
 CREATE FUNCTION wb.window_stddev_result(state internal) RETURNS double precision
@@ -288,7 +289,7 @@ CREATE AGGREGATE wb.window_stddev(value double precision, window_size integer) (
 	SFUNC = wb.window_add, STYPE = internal, FINALFUNC = wb.window_stddev_result, PARALLEL = SAFE,
 	MSFUNC = wb.window_add, MINVFUNC = wb.window_take_away, MSTYPE = internal, MFINALFUNC = wb.window_stddev_result);
 COMMENT ON AGGREGATE wb.window_stddev(double precision, integer) IS
-'The sample deviation of the newest window_size values; NaN where one of them is not finite. NULL for a window of one. In the order of OVER (ORDER BY ...) or of wb.window_stddev(... ORDER BY ...); NULL values are passed over; NULL until there are enough. '
+'The sample deviation of the newest window_size values; NaN where one of them is infinite. In the order of OVER (ORDER BY ...) or of wb.window_stddev(... ORDER BY ...); NULL values are passed over. NaN counts as a value and is left out of what is computed. NULL until there are enough values, and where too few of them are numbers. '
 'Errors: invalid_parameter_value where a size is not 1 to 10000, or not constant.';
 
 CREATE FUNCTION wb.window_change_result(state internal) RETURNS double precision
@@ -298,7 +299,7 @@ CREATE AGGREGATE wb.window_change(value double precision, window_size integer, p
 	SFUNC = wb.window_add, STYPE = internal, FINALFUNC = wb.window_change_result, PARALLEL = SAFE,
 	MSFUNC = wb.window_add, MINVFUNC = wb.window_take_away, MSTYPE = internal, MFINALFUNC = wb.window_change_result);
 COMMENT ON AGGREGATE wb.window_change(double precision, integer, integer) IS
-'The change of the average of the newest window_size values against that of the prior_window_size before, as a fraction, as the rule wb.changes_by(frac => ...) compares it. In the order of OVER (ORDER BY ...) or of wb.window_change(... ORDER BY ...); NULL values are passed over; NULL until there are enough. '
+'The change of the average of the newest window_size values against that of the prior_window_size before, as a fraction, as the rule wb.changes_by(frac => ...) compares it. In the order of OVER (ORDER BY ...) or of wb.window_change(... ORDER BY ...); NULL values are passed over. NaN counts as a value and is left out of what is computed. NULL until there are enough values, and where too few of them are numbers. '
 'Errors: invalid_parameter_value where a size is not 1 to 10000, or not constant.';
 
 CREATE FUNCTION wb.window_zscore_result(state internal) RETURNS double precision
@@ -308,5 +309,5 @@ CREATE AGGREGATE wb.window_zscore(value double precision, window_size integer) (
 	SFUNC = wb.window_add, STYPE = internal, FINALFUNC = wb.window_zscore_result, PARALLEL = SAFE,
 	MSFUNC = wb.window_add, MINVFUNC = wb.window_take_away, MSTYPE = internal, MFINALFUNC = wb.window_zscore_result);
 COMMENT ON AGGREGATE wb.window_zscore(double precision, integer) IS
-'How many deviations the newest value is from the mean of the window_size before it, as the rule wb.zscore compares it. NULL for a window of one. In the order of OVER (ORDER BY ...) or of wb.window_zscore(... ORDER BY ...); NULL values are passed over; NULL until there are enough. '
+'How many deviations the newest value is from the mean of the window_size before it, as the rule wb.zscore compares it. In the order of OVER (ORDER BY ...) or of wb.window_zscore(... ORDER BY ...); NULL values are passed over. NaN counts as a value and is left out of what is computed. NULL until there are enough values, and where too few of them are numbers. '
 'Errors: invalid_parameter_value where a size is not 1 to 10000, or not constant.';

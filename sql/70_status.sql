@@ -26,7 +26,7 @@ DECLARE
 BEGIN
 	PERFORM wb.require_setup();
 
-	captures := current_setting('wb_automations.capture');
+	captures := current_setting('wb_automations.capture')::boolean;
 	SELECT string_agg(p.proname, ', ' ORDER BY p.proname) INTO deaf FROM pg_proc p
 	WHERE p.pronamespace = 'wb'::regnamespace AND p.proname ~ '^capture_' AND (
 		NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgfoid = p.oid)
@@ -74,7 +74,7 @@ BEGIN
 		count(*) FILTER (WHERE d.installation_id <> installed.id) AS foreign_rows,
 		coalesce(max(d.last_error) FILTER (WHERE d.last_error LIKE 'cannot open secret %'), max(d.last_error)) AS error
 	INTO queue FROM wb.deliveries d;
-	most := current_setting('wb_automations.queue_limit');
+	most := current_setting('wb_automations.queue_limit')::bigint;
 	RETURN QUERY SELECT 'queue', queue.total <= most AND queue.failing = 0 AND queue.held = 0 AND queue.foreign_rows = 0 AND
 			coalesce(queue.oldest > clock_timestamp() - interval '1 minute', true),
 		format('%s waiting, %s of them after a failed attempt, %s held%s', queue.total, queue.failing, queue.held,

@@ -18,21 +18,24 @@
 #include "deliver/deliver.h"
 #include "fmgr.h"
 #include "support/compat.h"
+#include "support/invalidation.h"
 #include "support/setting.h"
 
 WB_MODULE_MAGIC;
+
+static const WbEndingFunction endings[WB_ENDING_COUNT] = {
+	[WB_ENDING_SERIES] = wb_series_cache_end,
+	[WB_ENDING_MARKS] = wb_writer_slot_end,
+	[WB_ENDING_WAKE] = wb_wake_end,
+};
 
 void
 _PG_init(void)
 {
 	wb_setting_define_all();
-	wb_met_runs_register_callbacks();
-	wb_when_clause_register();
+	wb_invalidation_register(endings);
 	wb_batch_register_hooks();
-	wb_series_cache_register();
 	wb_writer_slot_register();
-	wb_wake_register_callbacks();
-	wb_overlap_register();
 	wb_shared_register();
 	wb_launcher_register();
 }

@@ -144,7 +144,6 @@ typedef struct WbVerdict
 	int			value_count;
 } WbVerdict;
 
-extern uint64 wb_overlap_count(void);
 extern bool wb_event_is_of_run(WbEventType type);
 extern const char *wb_event_source(WbEventType type);
 extern const char *wb_event_type_name(WbEventType type);

@@ -26,13 +26,8 @@ extern List *wb_artifact_tags(int64 artifact_id);
 extern List *wb_artifact_faces(WbEvent *event);
 
 /* capture/met_runs.c */
-extern void wb_met_runs_register_callbacks(void);
-extern bool wb_met_runs_add(int64 run_id);
 extern int64 wb_met_runs_project(int64 run_id);
 extern void wb_met_runs_learn(int64 run_id, int64 project_id);
-extern Datum wb_sql_watched(PG_FUNCTION_ARGS);
-extern bool wb_met_runs_watch(int64 run_id, const char *name, int length,
-							  bool is_first);
 extern void wb_met_runs_lose(int64 run_id, const char *name, int length);
 
 /* capture/trigger.c */
@@ -48,8 +43,5 @@ extern int	wb_trigger_integer(const TriggerData *trigger, HeapTuple row,
 extern List *wb_trigger_texts(const TriggerData *trigger, HeapTuple row,
 							  const char *column);
 extern char *wb_trigger_user(void);
-
-/* capture/when_clause.c */
-extern void wb_when_clause_register(void);
 
 #endif							/* WB_CAPTURE_H */

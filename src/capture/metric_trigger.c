@@ -11,6 +11,9 @@
  * Rules are those of the moment when the statement's first row of a series is
  * judged.
  *
+ * Every row is judged once, at its own step, and none because of another; see
+ * series.c for what it is judged on.
+ *
  * An UPDATE that moves a point to another run, name or step is judged on the
  * table as the whole statement leaves it, because what it takes away from a
  * series is more than the series can follow.
@@ -43,11 +46,10 @@ typedef struct SeriesEntry
 {
 	SeriesKey	key;
 	char		status;			/* simplehash's own */
-	bool		is_shared;		/* another transaction has it open: */
-	WbMark		mark;			/* this one knows which */
 	WbEvent		event;			/* what all rows of the series share */
 	List	   *candidates;		/* of WbCandidate * */
 	WbSeries   *series;			/* NULL where no rule needs it */
+	WbLateWindow *late;			/* NULL until a row needs it */
 } SeriesEntry;
 
 static inline uint32
@@ -79,6 +81,7 @@ typedef struct StatementState
 	AttrNumber	run_id;
 	AttrNumber	name;
 	series_hash *entries;
+	bool		has_warned;		/* of rows that cannot be judged */
 } StatementState;
 
 typedef struct MetricRow
@@ -149,6 +152,7 @@ find_state(FunctionCallInfo fcinfo, Relation table, HeapTuple tuple)
 	state->source.index_oid = wb_relation_index(table, "run_id", "name",
 												"step");
 	state->source.before = command_of(tuple);
+	state->source.judged = wb_judged_rows_create(context);
 	state->source.may_keep =
 		wb_series_cache_may_keep(table, fcinfo->flinfo->fn_oid,
 								 state->source.before);
@@ -178,7 +182,7 @@ largest_window(const List *candidates)
 /*
  * Take the series of an entry, as large as its rules need it, and tell others
  * that we write to it.  Even if no rule needs it here: it may be another one
- * for them.
+ * for them.  A series that does not follow this statement's rows is not kept.
  */
 static void
 take_series(SeriesEntry *entry, const WbSeriesSource *source)
@@ -188,18 +192,13 @@ take_series(SeriesEntry *entry, const WbSeriesSource *source)
 										   strlen(entry->key.name));
 
 	entry->series = NULL;
-	entry->is_shared = false;
-	if (capacity == 0)
-		return;
-	entry->series = wb_series_cache_take(source, entry->key.run_id,
-										 entry->key.name, capacity, mark);
-
-	/* what a single point is, another transaction cannot change */
-	if (mark != NULL && mark->company == WB_COMPANY_OPEN && capacity > 1)
-	{
-		entry->is_shared = true;
-		entry->mark = *mark;
-	}
+	entry->late = NULL;
+	if (capacity > 0)
+		entry->series = wb_series_cache_take(source, entry->key.run_id,
+											 entry->key.name, capacity, mark);
+	else
+		wb_series_cache_forget(source->table, entry->key.run_id,
+							   entry->key.name);
 }
 
 /*
@@ -248,24 +247,72 @@ find_entry(StatementState *state, const MetricRow *row)
 	return entry;
 }
 
+/* What a row is judged on. */
+static void
+find_window(StatementState *state, SeriesEntry *entry, const MetricRow *row,
+			WbWindow *window)
+{
+	bool		is_known = wb_series_put(entry->series, row->step, row->value,
+										 window);
+
+	if (!is_known && entry->late == NULL)
+	{
+		MemoryContext before = MemoryContextSwitchTo(state->context);
+
+		entry->late = wb_late_window_create(&state->source, row->run_id,
+											entry->key.name,
+											entry->series->capacity);
+		MemoryContextSwitchTo(before);
+	}
+	if (!is_known)
+		wb_late_window_put(entry->late, row->step, row->value, window);
+	else if (entry->late != NULL)
+		wb_late_window_follow(entry->late, row->step, row->value);
+}
+
 /* Judge one row against every rule on its series. */
 static void
-judge_row(SeriesEntry *entry, const MetricRow *row,
-		  const WbSeriesSource *source)
+judge_row(StatementState *state, SeriesEntry *entry, const MetricRow *row,
+		  HeapTuple tuple)
 {
+	WbWindow	window = {0};
 	ListCell   *cell;
-	int			position = -1;
 
 	if (entry->series != NULL)
-		position = wb_series_put(entry->series, row->step, row->value);
+		find_window(state, entry, row, &window);
+	wb_judged_rows_add(state->source.judged, &tuple->t_self);
 	entry->event.step = row->step;
 
 	foreach(cell, entry->candidates)
-		wb_judge_metric(lfirst(cell), &entry->event, entry->series, position,
-						source);
-	if (entry->is_shared && position >= 0)
-		wb_overlap_note(&entry->mark, entry->series, row->run_id, row->name,
-						row->step);
+		wb_judge_metric(lfirst(cell), &entry->event, entry->series, &window,
+						&state->source);
+}
+
+/*
+ * Was a row written by COPY ... FREEZE?  Everybody sees it at once, even a
+ * snapshot of before the statement, so nothing tells what came before it.
+ */
+static bool
+is_frozen(HeapTuple tuple)
+{
+	return HeapTupleHeaderXminFrozen(tuple->t_data) &&
+		TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetRawXmin(tuple->t_data));
+}
+
+/* Such rows are not judged, and whoever keeps their series reads it again. */
+static void
+pass_over(StatementState *state, const MetricRow *row)
+{
+	wb_met_runs_lose(row->run_id, row->name, strlen(row->name));
+	if (state->has_warned)
+		return;
+	state->has_warned = true;
+	ereport(WARNING,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("automations do not judge rows of COPY FREEZE"),
+			 errdetail("Such rows are visible before they are judged."),
+			 errhint("Leave FREEZE out, or see wb.backtest() for what they would have caused."),
+			 errhidecontext(true)));
 }
 
 /* Did an UPDATE leave the row where it was in its series? */
@@ -296,6 +343,7 @@ wb_sql_capture_run_metric(PG_FUNCTION_ARGS)
 											TRIGGER_EVENT_UPDATE);
 	StatementState *state;
 	MemoryContext before;
+	HeapTuple	tuple;
 	MetricRow	row;
 	SeriesEntry *entry;
 
@@ -304,10 +352,10 @@ wb_sql_capture_run_metric(PG_FUNCTION_ARGS)
 		lose_row((TriggerData *) fcinfo->context);
 		return PointerGetDatum(NULL);
 	}
-	state = find_state(fcinfo, trigger->tg_relation,
-					   wb_trigger_new_row(trigger));
+	tuple = wb_trigger_new_row(trigger);
+	state = find_state(fcinfo, trigger->tg_relation, tuple);
 	before = MemoryContextSwitchTo(state->row_context);
-	row = read_row(state, trigger->tg_relation, wb_trigger_new_row(trigger));
+	row = read_row(state, trigger->tg_relation, tuple);
 
 	if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event))
 	{
@@ -329,7 +377,10 @@ wb_sql_capture_run_metric(PG_FUNCTION_ARGS)
 	}
 
 	entry = find_entry(state, &row);
-	judge_row(entry, &row, &state->source);
+	if (is_frozen(tuple))
+		pass_over(state, &row);
+	else
+		judge_row(state, entry, &row, tuple);
 
 done:
 	MemoryContextSwitchTo(before);

@@ -30,12 +30,10 @@ wb_sql_announce_change(PG_FUNCTION_ARGS)
 	TriggerData *trigger = (TriggerData *) fcinfo->context;
 
 	if (!CALLED_AS_TRIGGER(fcinfo) ||
-		!TRIGGER_FIRED_AFTER(trigger->tg_event) ||
-		(TRIGGER_FIRED_FOR_ROW(trigger->tg_event) &&
-		 !TRIGGER_FIRED_BY_UPDATE(trigger->tg_event)))
+		!TRIGGER_FIRED_AFTER(trigger->tg_event))
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("function \"%s\" must be fired after a statement, or after the update of a row",
+				 errmsg("function \"%s\" must be fired after a change",
 						"wb.announce_change")));
 	CacheInvalidateRelcache(trigger->tg_relation);
 	return PointerGetDatum(NULL);

@@ -238,7 +238,7 @@ wb_sql_check_automation(PG_FUNCTION_ARGS)
 	bool		is_event_changed;
 	bool		is_action_changed;
 	WbScopeType scope_type;
-	int64		entity_id;
+	int64		entity_id = WB_NO_ID;
 
 	if (!CALLED_AS_TRIGGER(fcinfo) ||
 		!TRIGGER_FIRED_BEFORE(trigger->tg_event) ||
@@ -276,10 +276,6 @@ wb_sql_check_automation(PG_FUNCTION_ARGS)
 	if (is_event_changed)
 		draft.row = fill_lookup_columns(&draft,
 										check_event(&draft, scope_type));
-	/* points that were written before are none of the new rule's business */
-	if (is_event_changed || is_changed(&draft, "enabled"))
-		draft.row = stamp(&draft, "known_in",
-						  OidFunctionCall0(F_PG_CURRENT_SNAPSHOT));
 	if (draft.old_row != NULL)
 		draft.row = stamp(&draft, "updated_at",
 						  TimestampTzGetDatum(wb_clock_now()));

@@ -127,17 +127,17 @@ judge_point(void *argument, int64 step, float8 value, TimestampTz logged_at)
 	Backtest   *backtest = argument;
 	WbVerdict	verdict = {.automation = &backtest->automation,
 	.event = &backtest->event};
-	int			position;
+	WbWindow	window;
 
 	if (logged_at >= backtest->before)
 		return;
-	position = wb_series_put(&backtest->series, step, value);
+	wb_series_put(&backtest->series, step, value, &window);
 	if (logged_at < backtest->since)
 		return;
 	backtest->is_judged = true;
 	backtest->event.step = step;
 	if (wb_judge_holds(&backtest->candidate, &backtest->event,
-					   &backtest->series, position, NULL, &verdict))
+					   &backtest->series, &window, NULL, &verdict))
 		note(backtest, &verdict, logged_at);
 }
 

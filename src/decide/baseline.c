@@ -22,6 +22,7 @@
 #include "access/table.h"
 #include "decide/decide.h"
 #include "support/relation.h"
+#include "utils/float.h"
 #include "utils/fmgroids.h"
 #include "utils/memutils.h"
 
@@ -98,7 +99,10 @@ collect(WbCandidate *candidate, const WbEvent *event,
 	table_close(table, AccessShareLock);
 }
 
-/* Average and deviation of a baseline that is full; else there are none. */
+/*
+ * Average and deviation of a baseline that is full; NaN, with which no rule
+ * holds, where too few of its values are numbers.
+ */
 void
 wb_baseline_sum_up(WbCandidate *candidate)
 {
@@ -106,10 +110,11 @@ wb_baseline_sum_up(WbCandidate *candidate)
 
 	if (candidate->baseline_count < wanted)
 		return;
-	candidate->baseline_average = wb_metric_average(candidate->baseline,
-													wanted);
-	candidate->baseline_deviation = wb_metric_deviation(candidate->baseline,
-														wanted);
+	if (!wb_metric_average(candidate->baseline, wanted,
+						   &candidate->baseline_average) ||
+		!wb_metric_deviation(candidate->baseline, wanted,
+							 &candidate->baseline_deviation))
+		candidate->baseline_deviation = get_float8_nan();
 }
 
 /*

@@ -17,6 +17,7 @@
 
 #include "access/attnum.h"
 #include "access/htup.h"
+#include "access/xact.h"
 #include "utils/rel.h"
 #include "utils/snapshot.h"
 #include "wb_automations.h"
@@ -119,6 +120,20 @@ typedef struct WbPoint
 	float8		value;
 } WbPoint;
 
+/*
+ * What a row is judged on: the points of its series up to the row itself, as
+ * many as are known.
+ */
+typedef struct WbWindow
+{
+	const WbPoint *end;			/* one after the row's own point */
+	int			count;
+	bool		is_newest;		/* no point of the series comes after it */
+} WbWindow;
+
+typedef struct WbJudgedRows WbJudgedRows;
+typedef struct WbLateWindow WbLateWindow;
+
 /* The numbers that a rule compares; see metric_rule.c. */
 typedef struct WbFigures
 {
@@ -140,6 +155,7 @@ typedef struct WbSeries
 	int			start;			/* oldest point in points[] */
 	int			count;
 	WbPoint    *points;
+	WbPoint		alone;			/* a row that is older than all points */
 	int64		newest_number;	/* points that came at the end */
 	bool		is_late;		/* the last point did not come at the end */
 	int			running_count;
@@ -155,6 +171,7 @@ typedef struct WbSeriesSource
 	AttrNumber	step;
 	AttrNumber	value;
 	CommandId	before;			/* the statement that is being judged */
+	WbJudgedRows *judged;		/* its rows that were */
 	MemoryContext context;		/* lives as long as that statement */
 	bool		may_keep;		/* its series may outlive it */
 } WbSeriesSource;
@@ -196,21 +213,42 @@ extern bool wb_filter_matches(const WbFilter *filter, WbEvent *event);
 /* decide/judge.c */
 extern List *wb_judge_find_candidates(const WbEvent *event);
 extern bool wb_judge_holds(WbCandidate *candidate, const WbEvent *event,
-						   WbSeries *series, int position,
+						   WbSeries *series, const WbWindow *window,
 						   const WbSeriesSource *source, WbVerdict *verdict);
 extern void wb_judge_metric(WbCandidate *candidate, WbEvent *event,
-							WbSeries *series, int position,
+							WbSeries *series, const WbWindow *window,
 							const WbSeriesSource *source);
 extern void wb_judge_event(const WbEvent *event);
 extern void wb_judge_one(int64 automation_id, const WbEvent *event);
 extern void wb_judge_faces(List *faces);
 
+/* decide/judged_rows.c */
+extern WbJudgedRows *wb_judged_rows_create(MemoryContext context);
+extern void wb_judged_rows_add(WbJudgedRows *judged,
+							   const ItemPointerData *place);
+extern bool wb_judged_rows_have(const WbJudgedRows *judged,
+								const ItemPointerData *place);
+extern bool wb_judged_rows_exist(const WbJudgedRows *judged);
+
+/* decide/late_window.c */
+extern WbLateWindow *wb_late_window_create(const WbSeriesSource *source,
+										   int64 run_id, const char *name,
+										   int capacity);
+extern void wb_late_window_put(WbLateWindow *late, int64 step, float8 value,
+							   WbWindow *window);
+extern void wb_late_window_follow(WbLateWindow *late, int64 step,
+								  float8 value);
+
 /* decide/metric_rule.c */
-extern float8 wb_metric_average(const float8 *values, int count);
-extern float8 wb_metric_deviation(const float8 *values, int count);
+extern bool wb_metric_average(const float8 *values, int count,
+							  float8 *average);
+extern bool wb_metric_deviation(const float8 *values, int count,
+								float8 *deviation);
 extern bool wb_metric_compare(WbComparison comparison, float8 observed,
 							  float8 threshold);
 extern int	wb_metric_rule_size(const WbRule *rule);
+extern bool wb_metric_rule_compute(const WbRule *rule, const float8 *values,
+								   WbFigures *figures);
 extern bool wb_metric_rule_compare(const WbRule *rule,
 								   const WbFigures *figures, float8 *observed);
 extern bool wb_metric_rule_holds(const WbRule *rule, const float8 *values,
@@ -239,11 +277,6 @@ extern List *wb_rules_find(WbEventType type, const char *key,
 extern bool wb_observation_is_complete(Relation table, Oid function);
 extern bool wb_observation_is_by_all(Snapshot snapshot);
 
-/* decide/overlap.c */
-extern void wb_overlap_register(void);
-extern void wb_overlap_note(const WbMark *mark, const WbSeries *series,
-							int64 run_id, const char *name, int64 step);
-
 /* decide/rule_out.c */
 extern bool wb_rule_is_out(const WbCandidate *candidate, WbSeries *series);
 
@@ -265,18 +298,22 @@ extern void wb_series_init(WbSeries *series, int capacity);
 extern void wb_series_load(WbSeries *series, int capacity,
 						   const WbSeriesSource *source, int64 run_id,
 						   const char *name);
-extern int	wb_series_put(WbSeries *series, int64 step, float8 value);
+extern int	wb_points_find(const WbPoint *points, int count, int64 step);
+extern bool wb_series_put(WbSeries *series, int64 step, float8 value,
+						  WbWindow *window);
 extern void wb_series_copy_window(const WbSeries *series, int count,
 								  float8 *values);
 
 /* decide/series_cache.c */
-extern void wb_series_cache_register(void);
+extern void wb_series_cache_end(XactEvent event);
 extern bool wb_series_cache_may_keep(Relation table, Oid function,
 									 CommandId command);
 extern WbSeries *wb_series_cache_take(const WbSeriesSource *source,
 									  int64 run_id, const char *name,
 									  int capacity, WbMark *mark);
 extern void wb_series_cache_void(void);
+extern void wb_series_cache_forget(Relation table, int64 run_id,
+								   const char *name);
 
 /* decide/unknown_type.c */
 extern void wb_unknown_type_protect(Relation table, HeapTuple old_row,
@@ -284,11 +321,10 @@ extern void wb_unknown_type_protect(Relation table, HeapTuple old_row,
 
 /* decide/writer_slot.c */
 extern void wb_writer_slot_register(void);
+extern void wb_writer_slot_end(XactEvent event);
 extern WbMark *wb_writer_slot_mark(int64 run_id, const char *name, int length);
 extern uint64 wb_writer_slot_version(const WbMark *mark);
 extern uint64 wb_writer_slot_widen(TransactionId xid);
-extern bool wb_writer_slot_is_over(uint64 writer, Snapshot snapshot);
 extern void wb_writer_slot_settle(WbMark *mark, Snapshot snapshot);
-extern void wb_overlap_noticed(void);
 
 #endif							/* WB_DECIDE_H */

@@ -88,7 +88,7 @@ judge(const WbCandidate *candidate, const Window *window,
 	const WbRule *rule = candidate->automation->rule;
 	int			other = rule->is_against_runs ? rule->prior_size : 0;
 	float8	   *values = palloc(sizeof(float8) * (other + window->count));
-	bool		holds;
+	WbFigures	figures;
 
 	if (candidate->baseline_count < other)
 		return false;
@@ -96,10 +96,10 @@ judge(const WbCandidate *candidate, const Window *window,
 		memcpy(values, candidate->baseline, sizeof(float8) * other);
 	for (int i = 0; i < window->count; i++)
 		values[other + i] = DatumGetFloat8(window->values[i]);
-	holds = wb_metric_rule_holds(rule, values, &verdict->observed);
-	verdict->has_observed = true;
 	verdict->threshold = rule->threshold;
-	return holds;
+	verdict->has_observed = wb_metric_rule_compute(rule, values, &figures);
+	return verdict->has_observed &&
+		wb_metric_rule_compare(rule, &figures, &verdict->observed);
 }
 
 /* The row of wb.explain_window, in the caller's memory. */

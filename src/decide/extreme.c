@@ -6,7 +6,7 @@
  * Kept are the values that no later one beats, oldest first: the first is the
  * extreme, and each value is put in once and taken out once.  Of equal values
  * the oldest counts, as in metric_rule.c, so the result is the very same, the
- * sign of a zero included.  NaN is counted and not kept.
+ * sign of a zero included.  NaN is not kept.
  *
  * IDENTIFICATION
  *		src/decide/extreme.c
@@ -56,10 +56,7 @@ enter(WbRunning *running, const WbSeries *series, int distance)
 	float8		value = wb_series_value(series, distance);
 
 	if (isnan(value))
-	{
-		extreme->nans++;
 		return;
-	}
 	while (extreme->count > 0)
 	{
 		float8		last = record_at(extreme, extreme->count - 1)->value;
@@ -83,7 +80,6 @@ wb_extreme_start(WbRunning *running, const WbSeries *series)
 {
 	WbExtreme  *extreme = &running->u.extreme;
 
-	extreme->nans = 0;
 	extreme->first = 0;
 	extreme->count = 0;
 	for (int i = running->shape.size - 1; i >= 0; i--)
@@ -97,10 +93,8 @@ wb_extreme_move(WbRunning *running, const WbSeries *series)
 	WbExtreme  *extreme = &running->u.extreme;
 	int			left = running->shape.skipped + running->shape.size;
 
-	if (isnan(wb_series_value(series, left)))
-		extreme->nans--;
-	else if (extreme->count > 0 &&
-			 record_at(extreme, 0)->number == series->newest_number - left)
+	if (extreme->count > 0 &&
+		record_at(extreme, 0)->number == series->newest_number - left)
 	{
 		extreme->first = (extreme->first + 1) & (extreme->allocated - 1);
 		extreme->count--;
@@ -108,12 +102,12 @@ wb_extreme_move(WbRunning *running, const WbSeries *series)
 	enter(running, series, running->shape.skipped);
 }
 
-/* The extreme, which is exact. */
+/* The extreme, which is exact; NaN where there is no number. */
 WbRange
 wb_extreme_range(const WbExtreme *extreme)
 {
-	float8		value = extreme->nans > 0 || extreme->count == 0 ?
-	get_float8_nan() : record_at(extreme, 0)->value;
+	float8		value = extreme->count == 0 ? get_float8_nan() :
+	record_at(extreme, 0)->value;
 
 	return (WbRange)
 	{

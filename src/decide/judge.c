@@ -90,19 +90,14 @@ wb_judge_find_candidates(const WbEvent *event)
 	return candidates;
 }
 
-/*
- * Is there a full window, and is the row in it?  A row outside of the window,
- * counted by "position" from the newest point, changes nothing that the rule
- * looks at.
- */
+/* Is there a full window, and a baseline where the rule asks for one? */
 static bool
 has_window(WbCandidate *candidate, const WbEvent *event,
-		   const WbSeries *series, int position, const WbSeriesSource *source)
+		   const WbWindow *window, const WbSeriesSource *source)
 {
 	const WbRule *rule = candidate->automation->rule;
-	int			own_size = wb_metric_rule_size(rule);
 
-	if (position < 0 || position >= own_size || series->count < own_size)
+	if (window->count < wb_metric_rule_size(rule))
 		return false;
 	if (!rule->is_against_runs)
 		return true;
@@ -113,7 +108,7 @@ has_window(WbCandidate *candidate, const WbEvent *event,
 
 /* The values that a rule looks at, oldest first. */
 static float8 *
-copy_values(const WbCandidate *candidate, const WbSeries *series)
+copy_values(const WbCandidate *candidate, const WbWindow *window)
 {
 	const WbRule *rule = candidate->automation->rule;
 	int			own_size = wb_metric_rule_size(rule);
@@ -122,17 +117,18 @@ copy_values(const WbCandidate *candidate, const WbSeries *series)
 
 	if (other_size > 0)
 		memcpy(values, candidate->baseline, sizeof(float8) * other_size);
-	wb_series_copy_window(series, own_size, values + other_size);
+	for (int i = 0; i < own_size; i++)
+		values[other_size + i] = window->end[i - own_size].value;
 	return values;
 }
 
 /* Judge the values themselves, and fill in the verdict if the rule holds. */
 static bool
-holds(const WbCandidate *candidate, const WbSeries *series,
+holds(const WbCandidate *candidate, const WbWindow *window,
 	  WbVerdict *verdict)
 {
 	const WbRule *rule = candidate->automation->rule;
-	float8	   *values = copy_values(candidate, series);
+	float8	   *values = copy_values(candidate, window);
 
 	if (!wb_metric_rule_holds(rule, values, &verdict->observed))
 	{
@@ -146,40 +142,45 @@ holds(const WbCandidate *candidate, const WbSeries *series,
 	return true;
 }
 
+/* What runs along with the series knows nothing of a row that came late. */
+static bool
+is_out(const WbCandidate *candidate, WbSeries *series, const WbWindow *window)
+{
+	return window->is_newest && wb_rule_is_out(candidate, series);
+}
+
 /*
- * Does a rule hold with the row at "position" of the series?  The verdict, if
+ * Does a rule hold of the window of a row that "series" has?  The verdict, if
  * so, is filled in but for its words.  "source" is where a baseline is read
  * from, unless the candidate has one.
  */
 bool
 wb_judge_holds(WbCandidate *candidate, const WbEvent *event,
-			   WbSeries *series, int position, const WbSeriesSource *source,
-			   WbVerdict *verdict)
+			   WbSeries *series, const WbWindow *window,
+			   const WbSeriesSource *source, WbVerdict *verdict)
 {
-	return has_window(candidate, event, series, position, source) &&
-		!wb_rule_is_out(candidate, series) &&
-		holds(candidate, series, verdict);
+	return has_window(candidate, event, window, source) &&
+		!is_out(candidate, series, window) &&
+		holds(candidate, window, verdict);
 }
 
 /*
- * Judge a metric row against one rule, and fire if it holds.  "series" has
- * the row at "position", and is not looked at where the rule is broken.
+ * Judge a metric row against one rule, and fire if it holds.  The window is
+ * not looked at where the rule is broken.
  */
 void
 wb_judge_metric(WbCandidate *candidate, WbEvent *event,
-				WbSeries *series, int position,
+				WbSeries *series, const WbWindow *window,
 				const WbSeriesSource *source)
 {
 	const WbAutomation *automation = candidate->automation;
-	bool		is_broken = automation->broken != NULL;
 	WbVerdict	verdict = {.automation = automation,.event = event};
 
-	if (!is_broken &&
-		(!has_window(candidate, event, series, position, source) ||
-		 wb_rule_is_out(candidate, series)))
+	if (candidate->quiet_until != DT_NOBEGIN &&
+		candidate->quiet_until > wb_clock_now())
 		return;
-	if (candidate->quiet_until <= wb_clock_now() &&
-		(is_broken || holds(candidate, series, &verdict)) &&
+	if ((automation->broken != NULL ||
+		 wb_judge_holds(candidate, event, series, window, source, &verdict)) &&
 		wb_run_complete(event))
 		candidate->quiet_until = fire(automation, &verdict);
 }

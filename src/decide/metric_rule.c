@@ -5,10 +5,14 @@
  *
  * Arithmetic is IEEE 754, and so are the comparisons: NaN satisfies none but
  * "not equal".  SQL's own order, in which NaN is the greatest number, must
- * never be used here.  An average is the sum in the order of the values over
- * their count, and a deviation follows the same order, as PostgreSQL's avg
- * and stddev_samp of float8 have it, except that an overflow gives Infinity
- * and raises nothing.
+ * never be used here.  An aggregate is one of the numbers that are in its
+ * window: a NaN has its place there, counts towards the size of the window,
+ * and is left out of what is computed.  Where no number is left there is no
+ * verdict.  An average is the sum in the order of the values over their count,
+ * and a deviation follows the same order, as PostgreSQL's avg and stddev_samp
+ * of float8 have it, except that an overflow gives Infinity and raises
+ * nothing, and that numbers which are all the same have that number as their
+ * average and no deviation, whatever the sum would be rounded to.
  *
  * IDENTIFICATION
  *		src/decide/metric_rule.c
@@ -22,72 +26,102 @@
 #include "decide/decide.h"
 #include "utils/float.h"
 
-float8
-wb_metric_average(const float8 *values, int count)
+/*
+ * The average of the numbers among values.  False where there is none.
+ */
+bool
+wb_metric_average(const float8 *values, int count, float8 *average)
 {
 	float8		sum = 0;
-
-	for (int i = 0; i < count; i++)
-		sum += values[i];
-	return sum / count;
-}
-
-/* The smallest value, or the largest; NaN where any value is NaN. */
-static float8
-extreme(const float8 *values, int count, bool is_max)
-{
-	float8		found = values[0];
+	float8		first = get_float8_nan();
+	bool		is_constant = true;
+	int			numbers = 0;
 
 	for (int i = 0; i < count; i++)
 	{
 		if (isnan(values[i]))
-			return values[i];
-		if (is_max ? values[i] > found : values[i] < found)
-			found = values[i];
+			continue;
+		if (numbers++ == 0)
+			first = values[i];
+		else if (values[i] != first)
+			is_constant = false;
+		sum += values[i];
 	}
-	return found;
+	*average = is_constant ? first : sum / numbers;
+	return numbers > 0;
+}
+
+/* The smallest of the numbers, or the largest; false where there is none. */
+static bool
+extreme(const float8 *values, int count, bool is_max, float8 *found)
+{
+	*found = get_float8_nan();
+	for (int i = 0; i < count; i++)
+	{
+		if (isnan(*found) ||
+			(is_max ? values[i] > *found : values[i] < *found))
+			*found = values[i];
+	}
+	return !isnan(*found);
 }
 
 /*
- * The sample deviation by the method of Youngs and Cramer, which is the
- * server's own.  A value that is not finite makes it NaN.
+ * The sample deviation of the numbers among values, by the method of Youngs
+ * and Cramer, which is the server's own.  One that is infinite makes it NaN.
+ * False where there are fewer than two.
  */
-float8
-wb_metric_deviation(const float8 *values, int count)
+bool
+wb_metric_deviation(const float8 *values, int count, float8 *deviation)
 {
 	float8		sum = 0;
 	float8		squares = 0;
+	float8		first = 0;
+	bool		is_finite = true;
+	bool		is_constant = true;
+	int			numbers = 0;
 
 	for (int i = 0; i < count; i++)
 	{
 		float8		difference;
 
-		if (!isfinite(values[i]))
-			return get_float8_nan();
-		sum += values[i];
-		if (i == 0)
+		if (isnan(values[i]))
 			continue;
-		difference = values[i] * (i + 1) - sum;
-		squares += difference * difference / ((float8) i * (i + 1));
+		is_finite = is_finite && !isinf(values[i]);
+		sum += values[i];
+		if (numbers++ == 0)
+		{
+			first = values[i];
+			continue;
+		}
+		is_constant = is_constant && values[i] == first;
+		difference = values[i] * numbers - sum;
+		squares += difference * difference /
+			((float8) (numbers - 1) * numbers);
 	}
-	return sqrt(squares / (count - 1));
+	if (!is_finite)
+		*deviation = get_float8_nan();
+	else
+		*deviation = is_constant ? 0 : sqrt(squares / (numbers - 1));
+	return numbers > 1;
 }
 
-static float8
-aggregate(WbAggregate kind, const float8 *values, int count)
+/* False where there is no number to make it of. */
+static bool
+aggregate(WbAggregate kind, const float8 *values, int count, float8 *figure)
 {
 	switch (kind)
 	{
 		case WB_AGGREGATE_AVERAGE:
-			return wb_metric_average(values, count);
+			return wb_metric_average(values, count, figure);
 		case WB_AGGREGATE_MIN:
-			return extreme(values, count, false);
+			return extreme(values, count, false, figure);
 		case WB_AGGREGATE_MAX:
-			return extreme(values, count, true);
+			return extreme(values, count, true, figure);
 		case WB_AGGREGATE_LAST:
 			break;
 	}
-	return values[count - 1];
+	*figure = values[count - 1];
+	return true;
 }
 
 /* Does what was observed compare so with a threshold? */
@@ -198,37 +232,55 @@ wb_metric_rule_compare(const WbRule *rule, const WbFigures *figures,
 }
 
 /*
- * Judge a full window: prior_size values and then current_size, oldest first.
- * As wb_metric_rule_compare.
+ * The figures of a full window: prior_size values and then current_size,
+ * oldest first.  False where there are too few numbers for a verdict.
+ */
+bool
+wb_metric_rule_compute(const WbRule *rule, const float8 *values,
+					   WbFigures *figures)
+{
+	const float8 *newest = values + rule->prior_size;
+
+	*figures = (WbFigures)
+	{
+		0
+	};
+	switch (rule->condition)
+	{
+		case WB_CONDITION_THRESHOLD:
+			break;
+		case WB_CONDITION_CHANGE:
+			if (!aggregate(rule->aggregate, values, rule->prior_size,
+						   &figures->prior))
+				return false;
+			break;
+		case WB_CONDITION_ZSCORE:
+			figures->current = *newest;
+			return wb_metric_average(values, rule->prior_size,
+									 &figures->prior) &&
+				wb_metric_deviation(values, rule->prior_size,
+									&figures->spread);
+		case WB_CONDITION_PLATEAU:
+			return extreme(values, rule->prior_size, rule->is_maximized,
+						   &figures->prior) &&
+				extreme(newest, rule->current_size, rule->is_maximized,
+						&figures->current);
+	}
+	return aggregate(rule->aggregate, newest, rule->current_size,
+					 &figures->current);
+}
+
+/*
+ * Judge a full window, as wb_metric_rule_compute and wb_metric_rule_compare.
+ * "observed" is NaN where there is no verdict.
  */
 bool
 wb_metric_rule_holds(const WbRule *rule, const float8 *values,
 					 float8 *observed)
 {
-	const float8 *newest = values + rule->prior_size;
-	WbFigures	figures = {0};
+	WbFigures	figures;
 
-	switch (rule->condition)
-	{
-		case WB_CONDITION_CHANGE:
-			figures.prior = aggregate(rule->aggregate, values,
-									  rule->prior_size);
-			/* FALLTHROUGH */
-		case WB_CONDITION_THRESHOLD:
-			figures.current = aggregate(rule->aggregate, newest,
-										rule->current_size);
-			break;
-		case WB_CONDITION_ZSCORE:
-			figures.prior = wb_metric_average(values, rule->prior_size);
-			figures.spread = wb_metric_deviation(values, rule->prior_size);
-			figures.current = *newest;
-			break;
-		case WB_CONDITION_PLATEAU:
-			figures.prior = extreme(values, rule->prior_size,
-									rule->is_maximized);
-			figures.current = extreme(newest, rule->current_size,
-									  rule->is_maximized);
-			break;
-	}
-	return wb_metric_rule_compare(rule, &figures, observed);
+	*observed = get_float8_nan();
+	return wb_metric_rule_compute(rule, values, &figures) &&
+		wb_metric_rule_compare(rule, &figures, observed);
 }

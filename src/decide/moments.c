@@ -16,8 +16,11 @@
  * each sum has seen at most 3n roundings of sums of at most n + 1 values.  To
  * that comes what the sequential result is off by itself.
  *
- * Values that are not finite, or so large that a square might overflow, are
- * counted and not added.
+ * NaN is left out of the result, so n is then the number of the others; the
+ * sums have seen no fewer roundings than those bounds allow for, as they are
+ * taken for the whole size.  Where all values since the start are the shift,
+ * the result is known exactly.  Infinities, and values so large that a square
+ * might overflow, are counted and not added.
  *
  * IDENTIFICATION
  *		src/decide/moments.c
@@ -75,20 +78,19 @@ take_away(WbMoments *moments, float8 value)
 	moments->squares -= rest * rest;
 }
 
-/*
- * A window of one value over and over: rules sit on its average, and only the
- * sequential result will do.  It stays the same until another value comes.
- */
-static void
-compute_constant(WbMoments *moments, float8 value, int size)
+/* A value of the window that may be added, the newest if possible; or 0. */
+static float8
+find_shift(const WbRunning *running, const WbSeries *series)
 {
-	float8	   *values = palloc(sizeof(float8) * size);
+	for (int i = 0; i < running->shape.size; i++)
+	{
+		float8		value = wb_series_value(series,
+											running->shape.skipped + i);
 
-	for (int i = 0; i < size; i++)
-		values[i] = value;
-	moments->average = wb_metric_average(values, size);
-	moments->deviation = wb_metric_deviation(values, size);
-	pfree(values);
+		if (fabs(value) <= LARGEST_ADDED)
+			return value;
+	}
+	return 0;
 }
 
 /* Add up a whole window. */
@@ -96,11 +98,9 @@ void
 wb_moments_start(WbRunning *running, const WbSeries *series)
 {
 	WbMoments  *moments = &running->u.moments;
-	float8		newest = wb_series_value(series, running->shape.skipped);
 
 	memset(moments, 0, sizeof(WbMoments));
-	if (fabs(newest) <= LARGEST_ADDED)
-		moments->shift = newest;
+	moments->shift = find_shift(running, series);
 	for (int i = running->shape.size - 1; i >= 0; i--)
 	{
 		float8		value = wb_series_value(series,
@@ -109,8 +109,6 @@ wb_moments_start(WbRunning *running, const WbSeries *series)
 		if (is_added(&moments->outliers, value, 1))
 			add(moments, value);
 	}
-	if (moments->reach == 0)
-		compute_constant(moments, moments->shift, running->shape.size);
 }
 
 /* The window moved by one point. */
@@ -137,20 +135,27 @@ range_of(float8 low, float8 high)
 	};
 }
 
+static inline WbRange
+no_number(void)
+{
+	return range_of(get_float8_nan(), get_float8_nan());
+}
+
 /*
- * The range of the average as metric_rule.c computes it; false where nothing
- * is known.
+ * The range of the average as metric_rule.c computes it, of "size" values of
+ * which some may be NaN; false where nothing is known.
  */
 bool
 wb_moments_average(const WbMoments *moments, int size, WbRange *range)
 {
 	const WbOutliers *outliers = &moments->outliers;
+	int			numbers = size - outliers->nans;
 	float8		average;
 	float8		error;
 
-	if (outliers->nans > 0 ||
+	if (numbers == 0 ||
 		(outliers->infinities > 0 && outliers->minus_infinities > 0))
-		*range = range_of(get_float8_nan(), get_float8_nan());
+		*range = no_number();
 	else if (outliers->huge > 0)
 		return false;
 	else if (outliers->infinities > 0)
@@ -158,12 +163,12 @@ wb_moments_average(const WbMoments *moments, int size, WbRange *range)
 	else if (outliers->minus_infinities > 0)
 		*range = range_of(-get_float8_infinity(), -get_float8_infinity());
 	else if (moments->reach == 0)
-		*range = range_of(moments->average, moments->average);
+		*range = range_of(moments->shift, moments->shift);
 	else
 	{
-		average = moments->shift + moments->sum / size;
+		average = moments->shift + moments->sum / numbers;
 		error = DBL_EPSILON * (size + 4) *
-			(2 * moments->reach + moments->largest) + TINY;
+			(2 * moments->reach + moments->largest) * size / numbers + TINY;
 		*range = range_of(average - error, average + error);
 	}
 	return true;
@@ -174,24 +179,25 @@ bool
 wb_moments_deviation(const WbMoments *moments, int size, WbRange *range)
 {
 	const WbOutliers *outliers = &moments->outliers;
+	int			numbers = size - outliers->nans;
 	float8		n = size;
 	float8		squares;
 	float8		error;
 
-	if (outliers->nans > 0 || outliers->infinities > 0 ||
+	if (numbers < 2 || outliers->infinities > 0 ||
 		outliers->minus_infinities > 0)
-		*range = range_of(get_float8_nan(), get_float8_nan());
+		*range = no_number();
 	else if (outliers->huge > 0)
 		return false;
 	else if (moments->reach == 0)
-		*range = range_of(moments->deviation, moments->deviation);
+		*range = range_of(0, 0);
 	else
 	{
-		squares = moments->squares - moments->sum * moments->sum / n;
-		error = 5 * DBL_EPSILON * (n + 2) * (n + 2) *
-			moments->reach * moments->reach + TINY;
-		range->low = sqrt(Max(squares - error, 0) / (n - 1));
-		range->high = sqrt(Max(squares + error, 0) / (n - 1));
+		squares = moments->squares - moments->sum * moments->sum / numbers;
+		error = (5 * DBL_EPSILON * (n + 2) * (n + 2) *
+				 moments->reach * moments->reach) * n / numbers + TINY;
+		range->low = sqrt(Max(squares - error, 0) / (numbers - 1));
+		range->high = sqrt(Max(squares + error, 0) / (numbers - 1));
 		error = DBL_EPSILON * (n + 8) * (moments->largest + moments->reach +
 										 range->high) + TINY_ROOT;
 		range->low = Max(range->low - error, 0);

@@ -28,11 +28,11 @@
 #include "access/xact.h"
 #include "common/hashfn.h"
 #include "decide/decide.h"
+#include "support/invalidation.h"
 #include "support/json.h"
 #include "support/relation.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
-#include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
@@ -97,34 +97,18 @@ is_same_key(const CacheKey *a, const CacheKey *b)
 
 static rules_hash *cache = NULL;
 static MemoryContext cache_context = NULL;
-static uint64 generation = 1;	/* moves with every message, never back */
 static uint64 cache_generation = 0;
-
-/* Only counts: the code that was interrupted may be reading the cache. */
-static void
-count_message(Datum argument, Oid relation)
-{
-	Oid			automations = wb_relation_known_oid(WB_TABLE_AUTOMATIONS);
-
-	/* before wb.setup() any table may be the one that appears */
-	if (!OidIsValid(relation) || !OidIsValid(automations) ||
-		relation == automations)
-		generation++;
-}
 
 /* Start anew if something changed since the cache was started. */
 static void
 refresh_cache(void)
 {
-	static bool is_registered = false;
+	uint64		generation = wb_rules_generation();
 
 	if (cache_generation == generation)
 		return;
-	if (!is_registered)
-	{
-		CacheRegisterRelcacheCallback(count_message, (Datum) 0);
-		is_registered = true;
-	}
+	wb_generation_watch(WB_GENERATION_AUTOMATIONS,
+						wb_relation_oid(WB_TABLE_AUTOMATIONS));
 
 	/* handed-out rules live as long as the transaction that asked for them */
 	if (cache_context != NULL)
@@ -322,7 +306,7 @@ find_entry(CacheKey key)
 uint64
 wb_rules_generation(void)
 {
-	return generation;
+	return wb_generation(WB_GENERATION_AUTOMATIONS);
 }
 
 /* Is there an enabled automation on this metric, in any scope? */

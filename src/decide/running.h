@@ -44,8 +44,6 @@ typedef struct WbMoments
 	float8		squares;
 	float8		largest;		/* of all |value| since the start */
 	float8		reach;			/* of all |value - shift| since the start */
-	float8		average;		/* exact ones, as long as reach is 0 */
-	float8		deviation;
 } WbMoments;
 
 typedef struct WbRecord
@@ -57,7 +55,6 @@ typedef struct WbRecord
 /* The values that are, or may become, a window's extreme; see extreme.c. */
 typedef struct WbExtreme
 {
-	int			nans;
 	int			allocated;		/* a power of two */
 	int			first;
 	int			count;

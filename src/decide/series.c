@@ -4,17 +4,18 @@
  *		The newest points of one metric of one run, while rows are judged one
  *		by one.
  *
- * Rows are judged in the order in which they arrived, each against what was
- * there before it: what is committed, what earlier commands of the transaction
- * wrote, and those rows of its own statement that came first.  AFTER ROW
- * triggers fire when the whole statement is in the table, so reading the table
- * would show a row its own future.  A series is therefore read once, as the
- * table was before the statement, and from then on follows the rows by
- * wb_series_put.  Where that is sure to be the same as reading again, it
- * outlives the statement (see series_cache.c).
+ * Rows are judged in the order in which they arrived, each at its own step, on
+ * the newest points at or before that step: of what is committed, what earlier
+ * commands of the transaction wrote, and those rows of its own statement that
+ * were judged already.  AFTER ROW triggers fire when the whole statement is in
+ * the table, so reading the table would show a row its own future.  A series
+ * is therefore read once, as the table was before the statement, and from then
+ * on follows the rows by wb_series_put.  Where that is sure to be the same as
+ * reading again, it outlives the statement (see series_cache.c).
  *
  * Points stand in the order of step.  A step that is there already is
- * replaced, a late step goes to its place.
+ * replaced, a late step goes to its place.  What a row needs that is older
+ * than these points is late_window.c's to find.
  *
  * IDENTIFICATION
  *		src/decide/series.c
@@ -29,6 +30,9 @@
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/snapmgr.h"
+
+/* Points kept beyond the largest window, for steps that change places. */
+#define SPARE_POINTS	8
 
 /* Make room for one more point at the end. */
 static void
@@ -67,8 +71,8 @@ reverse_points(WbSeries *series)
 
 /*
  * A series without points, in the current memory context.  "capacity" is the
- * largest window that anyone will ask for; where windows run, the point that
- * has just left the largest is kept too.
+ * largest window that anyone will ask for.  Somewhat more is kept: the point
+ * that has just left the largest window, for windows that run.
  */
 void
 wb_series_init(WbSeries *series, int capacity)
@@ -76,7 +80,7 @@ wb_series_init(WbSeries *series, int capacity)
 	memset(series, 0, sizeof(WbSeries));
 	series->context = CurrentMemoryContext;
 	series->capacity = capacity;
-	series->kept = capacity > WB_EXACT_SIZE ? capacity + 1 : capacity;
+	series->kept = capacity > 1 ? capacity + SPARE_POINTS : capacity;
 	series->allocated = Min(16, 2 * series->kept);
 	series->points = palloc(sizeof(WbPoint) * series->allocated);
 }
@@ -117,13 +121,12 @@ wb_series_load(WbSeries *series, int capacity, const WbSeriesSource *source,
 	reverse_points(series);
 }
 
-/* Index of the first point at or after a step, counted from the oldest. */
-static int
-find_place(const WbSeries *series, int64 step)
+/* Index of the first of some points at or after a step. */
+int
+wb_points_find(const WbPoint *points, int count, int64 step)
 {
-	const WbPoint *points = series->points + series->start;
 	int			low = 0;
-	int			high = series->count;
+	int			high = count;
 
 	/* a step nearly always comes after all others */
 	if (high == 0 || points[high - 1].step < step)
@@ -165,14 +168,31 @@ follow(WbSeries *series, int distance, bool is_replaced)
 }
 
 /*
- * Put a row into the series.  Returns its distance from the newest point, 0
- * for the newest itself, or -1 where it is older than all that is kept.
+ * A row that is older than all points of the series, which holds no more.
+ * Only a rule that looks at nothing but the row needs no others.
  */
-int
-wb_series_put(WbSeries *series, int64 step, float8 value)
+static bool
+stand_alone(WbSeries *series, int64 step, float8 value, WbWindow *window)
 {
-	int			place = find_place(series, step);
+	series->alone = (WbPoint)
+	{
+		step, value
+	};
+	window->end = &series->alone + 1;
+	window->count = 1;
+	window->is_newest = false;
+	return series->capacity == 1;
+}
+
+/*
+ * Put a row into the series and tell its window, which is valid until the next
+ * row.  False where a rule may look further back than the series reaches.
+ */
+bool
+wb_series_put(WbSeries *series, int64 step, float8 value, WbWindow *window)
+{
 	WbPoint    *points = series->points + series->start;
+	int			place = wb_points_find(points, series->count, step);
 	bool		is_there = place < series->count && points[place].step == step;
 
 	if (!is_there)
@@ -180,7 +200,7 @@ wb_series_put(WbSeries *series, int64 step, float8 value)
 		if (series->count == series->kept)
 		{
 			if (place == 0)
-				return -1;
+				return stand_alone(series, step, value, window);
 			series->start++;
 			series->count--;
 			place--;
@@ -191,7 +211,12 @@ wb_series_put(WbSeries *series, int64 step, float8 value)
 	points[place].step = step;
 	points[place].value = value;
 	follow(series, series->count - 1 - place, is_there);
-	return series->count - 1 - place;
+	window->end = points + place + 1;
+	window->count = place + 1;
+	window->is_newest = place == series->count - 1;
+
+	/* one that is not full has all points there are */
+	return window->count >= series->capacity || series->count < series->kept;
 }
 
 /* Copy the newest "count" values, oldest first; there must be as many. */

@@ -9,7 +9,7 @@
  * It is used again only if nobody has marked its slot since.  Whatever makes
  * that doubtful drops it: rules or the table changed, a (sub)transaction that
  * touched it aborted or was prepared, a command of ours deleted points or
- * wrote them unjudged, a statement inside another one's trigger wrote to it.
+ * wrote some that went into no series, a statement inside another one's trigger wrote to it.
  * A drop costs one read, a series that is wrong costs an answer.
  *
  * A series that is dropped may still be in use by a statement that took it
@@ -23,19 +23,15 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "common/hashfn.h"
 #include "decide/decide.h"
 #include "lib/ilist.h"
+#include "support/invalidation.h"
 #include "support/relation.h"
 #include "support/setting.h"
 #include "utils/fmgrprotos.h"
-#include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
-
-/* More tables than this: a message about any table counts. */
-#define TABLES_MAX	32
 
 typedef struct KeptKey
 {
@@ -94,9 +90,8 @@ static dlist_head by_use = DLIST_STATIC_INIT(by_use);	/* newest first */
 static dlist_head touched = DLIST_STATIC_INIT(touched);
 static Size total_size = 0;
 
-/* Tables that series were read from, for the callback. */
-static Oid	tables[TABLES_MAX];
-static int	table_count = 0;
+static uint64 known_tables = 0; /* generation of the tables they are from */
+static uint64 known_aborts = 0;
 static bool must_drop_all = false;
 
 /* Of the current transaction: the newest statement, the newest loss. */
@@ -104,30 +99,6 @@ static bool has_written = false;
 static CommandId newest_statement = 0;
 static bool has_lost = false;
 static CommandId newest_loss = 0;
-
-/* Only marks: the cache may be in use by the code that was interrupted. */
-static void
-drop_on_message(Datum argument, Oid table)
-{
-	bool		is_ours = !OidIsValid(table) || table_count >= TABLES_MAX;
-
-	for (int i = 0; !is_ours && i < table_count; i++)
-		is_ours = tables[i] == table;
-	if (is_ours)
-		must_drop_all = true;
-}
-
-static void
-remember_table(Oid table)
-{
-	for (int i = 0; i < table_count; i++)
-	{
-		if (tables[i] == table)
-			return;
-	}
-	if (table_count < TABLES_MAX)
-		tables[table_count++] = table;
-}
 
 /* Take a series out of the cache; somebody may still be using it. */
 static void
@@ -141,9 +112,13 @@ drop(KeptSeries *kept)
 	MemoryContextSetParent(kept->context, dropped_context);
 }
 
+/* What was touched by what is undone since is as it never was. */
 static void
-drop_touched(void)
+drop_undone(void)
 {
+	if (known_aborts == wb_generation(WB_GENERATION_ABORTS))
+		return;
+	known_aborts = wb_generation(WB_GENERATION_ABORTS);
 	while (!dlist_is_empty(&touched))
 		drop(dlist_head_element(KeptSeries, touch, &touched));
 }
@@ -152,6 +127,7 @@ static void
 drop_all(void)
 {
 	must_drop_all = false;
+	known_tables = wb_generation(WB_GENERATION_SERIES);
 	while (!dlist_is_empty(&by_use))
 		drop(dlist_head_element(KeptSeries, use, &by_use));
 }
@@ -184,13 +160,13 @@ tidy(void)
 }
 
 /* What a transaction touched is true of its commit, and of nothing else. */
-static void
-end_transaction(XactEvent event, void *argument)
+void
+wb_series_cache_end(XactEvent event)
 {
-	if (event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
-		drop_touched();
-	else if (event != XACT_EVENT_COMMIT)
+	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT &&
+		event != XACT_EVENT_PREPARE)
 		return;
+	drop_undone();
 	while (!dlist_is_empty(&touched))
 	{
 		KeptSeries *kept = dlist_head_element(KeptSeries, touch, &touched);
@@ -204,23 +180,6 @@ end_transaction(XactEvent event, void *argument)
 	has_lost = false;
 }
 
-static void
-end_subtransaction(SubXactEvent event, SubTransactionId own,
-				   SubTransactionId parent, void *argument)
-{
-	if (event == SUBXACT_EVENT_ABORT_SUB)
-		drop_touched();
-}
-
-/* Called once, from _PG_init. */
-void
-wb_series_cache_register(void)
-{
-	CacheRegisterRelcacheCallback(drop_on_message, (Datum) 0);
-	RegisterXactCallback(end_transaction, NULL);
-	RegisterSubXactCallback(end_subtransaction, NULL);
-}
-
 /*
  * Points were taken away, or written without being judged, by this session:
  * no series that it keeps follows that.
@@ -231,6 +190,17 @@ wb_series_cache_void(void)
 	has_lost = true;
 	newest_loss = GetCurrentCommandId(false);
 	must_drop_all = true;
+}
+
+/* A row was written that goes into no series of this session. */
+void
+wb_series_cache_forget(Relation table, int64 run_id, const char *name)
+{
+	KeptKey		key = {RelationGetRelid(table), run_id, name};
+	KeptEntry  *entry = cache == NULL ? NULL : kept_lookup(cache, key);
+
+	if (entry != NULL)
+		drop(entry->kept);
 }
 
 /*
@@ -306,7 +276,7 @@ keep(KeptKey key, const WbMark *mark)
 	kept->key = key;
 	kept->key.name = MemoryContextStrdup(context, key.name);
 	kept->generation = wb_rules_generation();
-	remember_table(key.table);
+	wb_generation_watch(WB_GENERATION_SERIES, key.table);
 	entry = kept_insert(cache, kept->key, &is_found);
 	entry->kept = kept;
 	dlist_push_head(&by_use, &kept->use);
@@ -364,7 +334,8 @@ wb_series_cache_take(const WbSeriesSource *source, int64 run_id,
 	KeptKey		key = {RelationGetRelid(source->table), run_id, name};
 	KeptEntry  *entry;
 
-	if (must_drop_all)
+	drop_undone();
+	if (must_drop_all || known_tables != wb_generation(WB_GENERATION_SERIES))
 		drop_all();
 	entry = cache == NULL ? NULL : kept_lookup(cache, key);
 	if (entry != NULL)

@@ -159,15 +159,19 @@ state_size(FunctionCallInfo fcinfo)
 	return ((WindowState *) PG_GETARG_POINTER(0))->size;
 }
 
-/* What a rule observes of values. */
+/* What a rule observes of values; NULL where there is no verdict. */
 static Datum
-observe(const WbRule *rule, float8 *values)
+observe(FunctionCallInfo fcinfo, const WbRule *rule, float8 *values)
 {
+	WbFigures	figures;
 	float8		observed;
+	bool		is_known = wb_metric_rule_compute(rule, values, &figures);
 
-	wb_metric_rule_holds(rule, values, &observed);
 	pfree(values);
-	return Float8GetDatum(observed);
+	if (!is_known)
+		PG_RETURN_NULL();
+	wb_metric_rule_compare(rule, &figures, &observed);
+	PG_RETURN_FLOAT8(observed);
 }
 
 static Datum
@@ -180,7 +184,7 @@ observe_aggregate(FunctionCallInfo fcinfo, WbAggregate aggregate)
 	if (values == NULL)
 		PG_RETURN_NULL();
 	rule.current_size = state_size(fcinfo);
-	return observe(&rule, values);
+	return observe(fcinfo, &rule, values);
 }
 
 Datum
@@ -206,10 +210,12 @@ Datum
 wb_sql_window_stddev(PG_FUNCTION_ARGS)
 {
 	float8	   *values = copy_newest(fcinfo, 0);
+	float8		deviation;
 
-	if (values == NULL || state_size(fcinfo) < 2)
+	if (values == NULL ||
+		!wb_metric_deviation(values, state_size(fcinfo), &deviation))
 		PG_RETURN_NULL();
-	PG_RETURN_FLOAT8(wb_metric_deviation(values, state_size(fcinfo)));
+	PG_RETURN_FLOAT8(deviation);
 }
 
 Datum
@@ -223,7 +229,7 @@ wb_sql_window_change(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 	rule.current_size = state_size(fcinfo);
 	rule.prior_size = ((WindowState *) PG_GETARG_POINTER(0))->prior_size;
-	return observe(&rule, values);
+	return observe(fcinfo, &rule, values);
 }
 
 Datum
@@ -235,5 +241,5 @@ wb_sql_window_zscore(PG_FUNCTION_ARGS)
 	if (values == NULL || state_size(fcinfo) < 2)
 		PG_RETURN_NULL();
 	rule.prior_size = state_size(fcinfo);
-	return observe(&rule, values);
+	return observe(fcinfo, &rule, values);
 }

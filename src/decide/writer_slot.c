@@ -29,17 +29,14 @@
 #include "access/xact.h"
 #include "common/hashfn.h"
 #include "decide/decide.h"
-#include "deliver/deliver.h"
 #include "miscadmin.h"
-#include "port/atomics.h"
 #include "storage/ipc.h"
 #include "storage/lwlock.h"
 #include "storage/shmem.h"
 #include "storage/spin.h"
+#include "support/setting.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
-
-#define SLOT_COUNT	65536		/* 2 MB */
 
 typedef struct Slot
 {
@@ -50,13 +47,7 @@ typedef struct Slot
 								 * newer */
 } Slot;
 
-typedef struct SharedState
-{
-	pg_atomic_uint64 overlaps;	/* committed rows of wb.rechecks, ever */
-	Slot		slots[SLOT_COUNT];
-} SharedState;
-
-static SharedState *shared = NULL;
+static Slot *slots = NULL;
 static shmem_request_hook_type next_request_hook = NULL;
 static shmem_startup_hook_type next_startup_hook = NULL;
 
@@ -74,12 +65,18 @@ static shmem_startup_hook_type next_startup_hook = NULL;
 /* The slots that this transaction has marked. */
 static mark_hash *marks = NULL;
 
+static Size
+memory_size(void)
+{
+	return mul_size(wb_setting_writer_slots, sizeof(Slot));
+}
+
 static void
 request_memory(void)
 {
 	if (next_request_hook)
 		next_request_hook();
-	RequestAddinShmemSpace(sizeof(SharedState));
+	RequestAddinShmemSpace(memory_size());
 }
 
 static void
@@ -90,45 +87,21 @@ attach_memory(void)
 	if (next_startup_hook)
 		next_startup_hook();
 	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
-	shared = ShmemInitStruct("wb_automations writers", sizeof(SharedState),
-							 &is_found);
+	slots = ShmemInitStruct("wb_automations writers", memory_size(),
+							&is_found);
 	if (!is_found)
 	{
-		memset(shared, 0, sizeof(SharedState));
-		pg_atomic_init_u64(&shared->overlaps, 0);
-		for (int i = 0; i < SLOT_COUNT; i++)
-			SpinLockInit(&shared->slots[i].mutex);
+		memset(slots, 0, memory_size());
+		for (int i = 0; i < wb_setting_writer_slots; i++)
+			SpinLockInit(&slots[i].mutex);
 	}
 	LWLockRelease(AddinShmemInitLock);
 }
 
-/*
- * Wake the worker for those who overlapped with us and left it something to
- * judge again: it waits for us to be over.
- */
-static void
-tell_of_company(void)
-{
-	mark_iterator iterator;
-	WbMark	   *mark;
-
-	mark_start_iterate(marks, &iterator);
-	while ((mark = mark_iterate(marks, &iterator)) != NULL)
-	{
-		if (wb_writer_slot_version(mark) != mark->version)
-		{
-			wb_wake_worker_at_commit();
-			return;
-		}
-	}
-}
-
 /* The memory of the marks goes with the transaction's. */
-static void
-forget_marks(XactEvent event, void *argument)
+void
+wb_writer_slot_end(XactEvent event)
 {
-	if (event == XACT_EVENT_PRE_COMMIT && marks != NULL)
-		tell_of_company();
 	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT ||
 		event == XACT_EVENT_PREPARE)
 		marks = NULL;
@@ -138,7 +111,6 @@ forget_marks(XactEvent event, void *argument)
 void
 wb_writer_slot_register(void)
 {
-	RegisterXactCallback(forget_marks, NULL);
 	if (!process_shared_preload_libraries_in_progress)
 		return;
 	next_request_hook = shmem_request_hook;
@@ -154,14 +126,15 @@ slot_of(int64 run_id, const char *name, int length)
 
 	hash = hash_combine(hash, murmurhash32((uint32) run_id));
 	hash = hash_combine(hash, murmurhash32((uint32) ((uint64) run_id >> 32)));
-	return hash_combine(hash, murmurhash32(MyDatabaseId)) % SLOT_COUNT;
+	return hash_combine(hash, murmurhash32(MyDatabaseId)) %
+		wb_setting_writer_slots;
 }
 
 /* Leave our transaction's id in a slot, and note who was there before. */
 static void
 leave_mark(WbMark *mark)
 {
-	Slot	   *slot = &shared->slots[mark->slot];
+	Slot	   *slot = &slots[mark->slot];
 	uint64		own = U64FromFullTransactionId(GetTopFullTransactionId());
 
 	mark->company = WB_COMPANY_UNKNOWN;
@@ -186,7 +159,7 @@ wb_writer_slot_mark(int64 run_id, const char *name, int length)
 	WbMark	   *mark;
 	bool		is_found;
 
-	if (shared == NULL ||
+	if (slots == NULL ||
 		!FullTransactionIdIsValid(GetTopFullTransactionIdIfAny()))
 		return NULL;
 	if (marks == NULL)
@@ -202,7 +175,7 @@ wb_writer_slot_mark(int64 run_id, const char *name, int length)
 uint64
 wb_writer_slot_version(const WbMark *mark)
 {
-	Slot	   *slot = &shared->slots[mark->slot];
+	Slot	   *slot = &slots[mark->slot];
 	uint64		version;
 
 	SpinLockAcquire(&slot->mutex);
@@ -224,8 +197,8 @@ wb_writer_slot_widen(TransactionId xid)
 }
 
 /* Was a writer over, committed or not, when a snapshot was taken? */
-bool
-wb_writer_slot_is_over(uint64 writer, Snapshot snapshot)
+static bool
+is_over(uint64 writer, Snapshot snapshot)
 {
 	if (writer < wb_writer_slot_widen(snapshot->xmin))
 		return true;
@@ -240,13 +213,13 @@ wb_writer_slot_is_over(uint64 writer, Snapshot snapshot)
 void
 wb_writer_slot_settle(WbMark *mark, Snapshot snapshot)
 {
-	Slot	   *slot = &shared->slots[mark->slot];
+	Slot	   *slot = &slots[mark->slot];
 	uint64		oldest = wb_writer_slot_widen(snapshot->xmin);
 
 	if (mark->company != WB_COMPANY_UNKNOWN)
 		return;
 	if (mark->older >= oldest ||
-		!wb_writer_slot_is_over(mark->newest, snapshot))
+		!is_over(mark->newest, snapshot))
 	{
 		mark->company = WB_COMPANY_OPEN;
 		return;
@@ -256,19 +229,4 @@ wb_writer_slot_settle(WbMark *mark, Snapshot snapshot)
 	if (slot->version == mark->version)
 		slot->older = 0;
 	SpinLockRelease(&slot->mutex);
-}
-
-/* Tell the workers that there is something in wb.rechecks. */
-void
-wb_overlap_noticed(void)
-{
-	if (shared != NULL)
-		pg_atomic_fetch_add_u64(&shared->overlaps, 1);
-}
-
-/* A number that moves with each call of wb_overlap_noticed. */
-uint64
-wb_overlap_count(void)
-{
-	return shared == NULL ? 0 : pg_atomic_read_u64(&shared->overlaps);
 }

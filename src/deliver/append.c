@@ -31,20 +31,8 @@
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 #include "support/compat.h"
-#include "utils/inval.h"
+#include "support/invalidation.h"
 #include "utils/memutils.h"
-
-static uint64 changes = 1;		/* moves when one of our tables changed */
-
-/* Only counts: a target may be in use by the code that was interrupted. */
-static void
-count_message(Datum argument, Oid relation)
-{
-	if (!OidIsValid(relation) ||
-		relation == wb_relation_known_oid(WB_TABLE_EXECUTIONS) ||
-		relation == wb_relation_known_oid(WB_TABLE_DELIVERIES))
-		changes++;
-}
 
 static bool
 has_insert_trigger(Relation table)
@@ -159,19 +147,12 @@ learn_checks(WbAppendTarget *target, Relation table)
 static void
 learn(WbAppendTarget *target, Relation table)
 {
-	static bool is_registered = false;
-	uint64		now;
+	uint64		now = wb_generation(WB_GENERATION_QUEUE);
 
-	if (!is_registered)
-	{
-		CacheRegisterRelcacheCallback(count_message, (Datum) 0);
-		is_registered = true;
-		changes++;
-	}
-	now = changes;
 	if (target->learnt_at == now && target->oid == RelationGetRelid(table))
 		return;
 
+	wb_generation_watch(WB_GENERATION_QUEUE, RelationGetRelid(table));
 	target->learnt_at = 0;
 	target->oid = RelationGetRelid(table);
 	target->is_simple = table->rd_rel->relkind == RELKIND_RELATION &&

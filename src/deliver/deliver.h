@@ -15,6 +15,7 @@
 #ifndef WB_DELIVER_H
 #define WB_DELIVER_H
 
+#include "access/xact.h"
 #include "lib/ilist.h"
 #include "lib/stringinfo.h"
 #include "utils/guc.h"
@@ -190,11 +191,6 @@ extern int	wb_http_wait_socket(void);
 extern long wb_http_wait_ms(void);
 extern const char *wb_http_parse_url(const char *url, WbUrl *parts);
 
-/* deliver/recheck.c */
-extern long wb_recheck_wait_ms(void);
-extern void wb_recheck_hurry(void);
-extern void wb_recheck_look(void);
-
 /* deliver/load.c */
 extern bool wb_delivery_action_type(const char *name, WbActionType *type);
 
@@ -204,11 +200,11 @@ extern void wb_notify_issue(const WbDelivery *delivery);
 
 /* deliver/request.c, slack.c, webhook.c */
 extern bool wb_request_prepare(WbDelivery *delivery);
+extern bool wb_request_is_rendered(const WbDelivery *delivery);
+extern char *wb_request_text(WbDelivery *delivery, const char *input_key,
+							 const char *key, const char *rendered_key);
 extern bool wb_request_fail(WbOutcome *outcome, const char *format,...)
 			__attribute__((format(printf, 2, 3)));
-extern JsonbContainer *wb_request_input(const WbDelivery *delivery);
-extern char *wb_request_expand_input(WbDelivery *delivery, const char *key,
-									 const char *otherwise);
 extern char *wb_request_open_secret(const WbDelivery *delivery,
 									const char *name, WbOutcome *outcome);
 extern bool wb_slack_prepare(WbDelivery *delivery);
@@ -244,7 +240,7 @@ extern const char *wb_url_refusal(const char *url, const char **hint);
 
 /* deliver/wake.c */
 extern struct PGPROC *wb_wake_find(const char *type, Oid database);
-extern void wb_wake_register_callbacks(void);
+extern void wb_wake_end(XactEvent event);
 extern void wb_wake_worker_at_commit(void);
 extern void wb_wake_launcher_at_commit(void);
 

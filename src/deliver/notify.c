@@ -79,8 +79,10 @@ wb_notify_prepare(WbDelivery *delivery)
 
 	outcome->kind = WB_OUTCOME_DONE;
 	delivery->request = request;
-	request->channel = wb_request_expand_input(delivery, "channel", NULL);
-	request->body = wb_request_expand_input(delivery, "payload", NULL);
+	request->channel = wb_request_text(delivery, "notifyActionInput",
+									   "channel", "channel");
+	request->body = wb_request_text(delivery, "notifyActionInput",
+									"payload", "payload");
 	if (outcome->kind == WB_OUTCOME_FAILED)
 		return;
 	if (request->body == NULL)

@@ -84,6 +84,18 @@ make_title_url(WbDelivery *delivery)
 	return url == NULL ? NULL : encode_url(url);
 }
 
+/* A text of the action; empty where it is missing, NULL on failure. */
+static char *
+read_text(WbDelivery *delivery, const char *key, const char *rendered_key)
+{
+	char	   *text = wb_request_text(delivery, "notificationActionInput",
+									   key, rendered_key);
+
+	if (text == NULL && delivery->outcome.kind != WB_OUTCOME_FAILED)
+		return pstrdup("");
+	return text;
+}
+
 /* A title is one line, or its markup would not hold. */
 static char *
 flatten(char *title)
@@ -139,10 +151,10 @@ summarize(WbDelivery *delivery, Notification *notification)
 static bool
 read_notification(WbDelivery *delivery, Notification *notification)
 {
-	const char *severity = wb_request_expand_input(delivery, "severity", "");
+	const char *severity = read_text(delivery, "severity", "severity");
 
-	notification->title = wb_request_expand_input(delivery, "title", "");
-	notification->message = wb_request_expand_input(delivery, "message", "");
+	notification->title = read_text(delivery, "title", "title");
+	notification->message = read_text(delivery, "message", "text");
 	if (severity == NULL || notification->title == NULL ||
 		notification->message == NULL)
 		return false;

@@ -17,7 +17,6 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "deliver/deliver.h"
 #include "miscadmin.h"
 #include "postmaster/bgworker.h"
@@ -68,8 +67,8 @@ wake_worker(void)
  * A prepared transaction commits in another backend, which does not know what
  * fired: there, the command itself wakes the worker (database_command.c).
  */
-static void
-wake_at_end(XactEvent event, void *argument)
+void
+wb_wake_end(XactEvent event)
 {
 	if (event == XACT_EVENT_PRE_COMMIT || event == XACT_EVENT_PRE_PREPARE ||
 		event == XACT_EVENT_PARALLEL_PRE_COMMIT)
@@ -83,13 +82,6 @@ wake_at_end(XactEvent event, void *argument)
 	}
 	must_wake_worker = false;
 	must_wake_launcher = false;
-}
-
-/* Called once, from _PG_init; a callback per transaction would pile up. */
-void
-wb_wake_register_callbacks(void)
-{
-	RegisterXactCallback(wake_at_end, NULL);
 }
 
 /* Wake this database's worker if the transaction commits. */

@@ -219,8 +219,7 @@ shorter(long one, long other)
 static void
 wait_for_work(void)
 {
-	long		chore_ms = Min(wb_chore_wait_ms(), wb_recheck_wait_ms());
-	long		wait_ms = shorter(shorter(record_wait_ms(), chore_ms),
+	long		wait_ms = shorter(shorter(record_wait_ms(), wb_chore_wait_ms()),
 								  shorter(look_wait_ms(), wb_http_wait_ms()));
 	int			events;
 
@@ -241,7 +240,6 @@ wait_for_work(void)
 	{
 		ResetLatch(MyLatch);
 		must_look = true;
-		wb_recheck_hurry();
 		wb_stat_wake();
 	}
 }
@@ -281,8 +279,6 @@ serve(void)
 		obey_signals();
 		if (look_wait_ms() == 0)
 			look_at_queue();
-		if (wb_recheck_wait_ms() == 0)
-			wb_recheck_look();
 		if (wb_chore_wait_ms() == 0)
 			wb_chore_run();
 		MemoryContextSwitchTo(turn_context);

@@ -19,9 +19,9 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_index.h"
+#include "support/invalidation.h"
 #include "support/relation.h"
 #include "utils/builtins.h"
-#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
@@ -31,7 +31,7 @@
 typedef struct ColumnMemo
 {
 	Oid			table;			/* InvalidOid: nothing here */
-	uint64		is_since;		/* "changes" when it was found */
+	uint64		is_since;		/* the generation when it was found */
 	AttrNumber	number;
 	NameData	column;
 } ColumnMemo;
@@ -46,30 +46,6 @@ typedef struct IndexMemo
 
 static ColumnMemo column_memo[MEMO_SIZE];
 static IndexMemo index_memo[MEMO_SIZE];
-static uint64 changes = 1;
-
-/* Messages about other tables, such as temporary ones, make nothing void. */
-static void
-count_message(Datum argument, Oid relation)
-{
-	bool		is_known = !OidIsValid(relation);
-
-	for (int i = 0; !is_known && i < MEMO_SIZE; i++)
-		is_known = column_memo[i].table == relation ||
-			index_memo[i].table == relation;
-	if (is_known)
-		changes++;
-}
-
-static void
-listen(void)
-{
-	static bool is_registered = false;
-
-	if (!is_registered)
-		CacheRegisterRelcacheCallback(count_message, (Datum) 0);
-	is_registered = true;
-}
 
 static uint32
 hash_column(const char *column)
@@ -144,11 +120,13 @@ wb_relation_index(Relation table, const char *column1, const char *column2,
 	}
 	memo = &index_memo[(oid + columns[0] * 7 + columns[1] * 31 +
 						columns[2] * 61) % MEMO_SIZE];
-	if (memo->table == oid && memo->is_since == changes &&
+	if (memo->table == oid &&
+		memo->is_since == wb_generation(WB_GENERATION_LOOKUPS) &&
 		memcmp(memo->columns, columns, sizeof(columns)) == 0)
 		return memo->index_oid;
 
-	before = changes;
+	before = wb_generation(WB_GENERATION_LOOKUPS);
+	wb_generation_watch(WB_GENERATION_LOOKUPS, oid);
 	memo->table = oid;
 	memo->is_since = 0;
 	memo->index_oid = find_index(table, columns, count);
@@ -166,12 +144,13 @@ wb_relation_attribute(Relation relation, const char *column)
 	AttrNumber	number;
 	uint64		before;
 
-	if (memo->table == oid && memo->is_since == changes &&
+	if (memo->table == oid &&
+		memo->is_since == wb_generation(WB_GENERATION_LOOKUPS) &&
 		strcmp(NameStr(memo->column), column) == 0)
 		return memo->number;
 
-	listen();
-	before = changes;
+	before = wb_generation(WB_GENERATION_LOOKUPS);
+	wb_generation_watch(WB_GENERATION_LOOKUPS, oid);
 	memo->table = oid;
 	memo->is_since = 0;
 	number = get_attnum(oid, column);

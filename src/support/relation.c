@@ -29,10 +29,10 @@
 #include "commands/dbcommands.h"
 #include "miscadmin.h"
 #include "support/compat.h"
+#include "support/invalidation.h"
 #include "support/relation.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
-#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
@@ -53,36 +53,21 @@ static const char *const table_names[WB_TABLE_COUNT] = {
 	[WB_TABLE_INTEGRATIONS] = "integrations",
 	[WB_TABLE_PROJECTS] = "projects",
 	[WB_TABLE_REGISTRIES] = "registries",
+	[WB_TABLE_RUN_METRICS] = "run_metrics",
 	[WB_TABLE_RUNS] = "runs",
 };
 
 static Oid	table_oids[WB_TABLE_COUNT];
-static Oid	last_oids[WB_TABLE_COUNT];	/* not forgotten with a message */
-
-/*
- * Forget a table that changed; it may be gone.  Only marks, never frees: this
- * runs wherever the server reads invalidation messages.
- */
-static void
-forget_table(Datum argument, Oid relation)
-{
-	for (int i = 0; i < WB_TABLE_COUNT; i++)
-	{
-		if (!OidIsValid(relation) || table_oids[i] == relation)
-			table_oids[i] = InvalidOid;
-	}
-}
+static uint64 oids_since = 0;	/* generation of the tables */
 
 /* OID of one of our tables, or InvalidOid before wb.setup() made it. */
 Oid
 wb_relation_oid(WbTable table)
 {
-	static bool is_registered = false;
-
-	if (!is_registered)
+	if (oids_since != wb_generation(WB_GENERATION_TABLES))
 	{
-		CacheRegisterRelcacheCallback(forget_table, (Datum) 0);
-		is_registered = true;
+		memset(table_oids, 0, sizeof(table_oids));
+		oids_since = wb_generation(WB_GENERATION_TABLES);
 	}
 	if (!OidIsValid(table_oids[table]))
 	{
@@ -91,19 +76,10 @@ wb_relation_oid(WbTable table)
 		if (!OidIsValid(schema))
 			return InvalidOid;
 		table_oids[table] = get_relname_relid(table_names[table], schema);
-		last_oids[table] = table_oids[table];
+		if (OidIsValid(table_oids[table]))
+			wb_generation_watch(WB_GENERATION_TABLES, table_oids[table]);
 	}
 	return table_oids[table];
-}
-
-/*
- * The OID that is known without a lookup, or InvalidOid.  For callbacks of the
- * relation cache, which may not read catalogs.
- */
-Oid
-wb_relation_known_oid(WbTable table)
-{
-	return last_oids[table];
 }
 
 /*

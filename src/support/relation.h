@@ -37,6 +37,7 @@ typedef enum WbTable
 	WB_TABLE_INTEGRATIONS,
 	WB_TABLE_PROJECTS,
 	WB_TABLE_REGISTRIES,
+	WB_TABLE_RUN_METRICS,
 	WB_TABLE_RUNS,
 	WB_TABLE_COUNT
 } WbTable;
@@ -66,7 +67,6 @@ typedef struct WbScan
 #define WB_SCAN_MAX_KEYS	4
 
 extern Oid	wb_relation_oid(WbTable table);
-extern Oid	wb_relation_known_oid(WbTable table);
 extern bool wb_relation_is_ours(Relation relation);
 extern bool wb_relation_become_owner(WbIdentity *before);
 extern void wb_relation_restore_identity(const WbIdentity *before);

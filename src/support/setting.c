@@ -18,6 +18,7 @@
 #include <limits.h>
 
 #include "deliver/deliver.h"
+#include "miscadmin.h"
 #include "support/setting.h"
 #include "utils/guc.h"
 
@@ -36,6 +37,7 @@ int			wb_setting_queue_limit = 1000000;
 int			wb_setting_request_timeout = 15000;
 int			wb_setting_retention = 0;
 int			wb_setting_series_memory = 16384;
+int			wb_setting_writer_slots = 65536;
 
 static const struct config_enum_entry delivery_modes[] = {
 	{"off", WB_DELIVERY_OFF, false},
@@ -99,6 +101,9 @@ static const struct
 	{"wb_automations.series_memory", PGC_USERSET, GUC_UNIT_KB,
 		&wb_setting_series_memory, 16384, 0, 1024 * 1024,
 	"Memory for the metrics that a session keeps from one statement to the next."},
+	{"wb_automations.writer_slots", PGC_POSTMASTER, 0,
+		&wb_setting_writer_slots, 65536, 1, 16 * 1024 * 1024,
+	"Places in shared memory in which sessions tell each other which metrics they write."},
 };
 
 static const struct
@@ -139,11 +144,17 @@ wb_setting_define_all(void)
 								 bool_settings[i].context, 0,
 								 NULL, NULL, NULL);
 	for (size_t i = 0; i < lengthof(int_settings); i++)
+	{
+		/* what sizes shared memory has no meaning without it */
+		if (int_settings[i].context == PGC_POSTMASTER &&
+			!process_shared_preload_libraries_in_progress)
+			continue;
 		DefineCustomIntVariable(int_settings[i].name, int_settings[i].text,
 								NULL, int_settings[i].variable,
 								int_settings[i].start, int_settings[i].least,
 								int_settings[i].most, int_settings[i].context,
 								int_settings[i].flags, NULL, NULL, NULL);
+	}
 	for (size_t i = 0; i < lengthof(string_settings); i++)
 		DefineCustomStringVariable(string_settings[i].name,
 								   string_settings[i].text, NULL,

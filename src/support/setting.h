@@ -35,6 +35,7 @@ extern int	wb_setting_max_in_flight;
 extern int	wb_setting_queue_limit;
 extern int	wb_setting_request_timeout;
 extern int	wb_setting_series_memory;
+extern int	wb_setting_writer_slots;
 extern int	wb_setting_retention;
 
 extern void wb_setting_define_all(void);

@@ -2,8 +2,9 @@
 # server and from its code: a dictionary of points, and plain arithmetic.
 #
 # A row is put in its place among the points, and every enabled automation on
-# its metric whose newest window has the row is judged from all the values of
-# that window.  Python's floats are IEEE doubles, and each sum here is made in
+# its metric is judged from the points up to that place, as many as it looks
+# at.  NaN is one of them, and left out of what is computed of several.
+# Python's floats are IEEE doubles, and each sum here is made in
 # the order of step, as PostgreSQL's avg and stddev_samp make it, so what is
 # observed must come out equal to the last bit.
 #
@@ -32,15 +33,25 @@ def divide(a, b):
     return math.copysign(INFINITY, a) * math.copysign(1.0, b)
 
 
+def numbers(values):
+    return [value for value in values if not math.isnan(value)]
+
+
+# Each of these takes at least one number, and no NaN.
+
 def average(values):
+    if all(value == values[0] for value in values):
+        return values[0]
     # not sum(): newer Pythons compensate
     return functools.reduce(operator.add, values, 0.0) / len(values)
 
 
 def deviation(values):
-    """The sample deviation by Youngs and Cramer."""
+    """The sample deviation by Youngs and Cramer, of at least two."""
     if not all(map(math.isfinite, values)):
         return NAN
+    if all(value == values[0] for value in values):
+        return 0.0
     total = squares = 0.0
     for n, value in enumerate(values, 1):
         total += value
@@ -50,15 +61,7 @@ def deviation(values):
     return math.sqrt(squares / (len(values) - 1))
 
 
-def least(values):
-    return NAN if any(map(math.isnan, values)) else min(values)
-
-
-def most(values):
-    return NAN if any(map(math.isnan, values)) else max(values)
-
-
-AGGREGATES = {'avg': average, 'min': least, 'max': most, 'last': lambda values: values[-1]}
+AGGREGATES = {'avg': average, 'min': min, 'max': max}
 COMPARISONS = {'>': operator.gt, '>=': operator.ge, '<': operator.lt, '<=': operator.le, '=': operator.eq, '<>': operator.ne}
 
 
@@ -80,19 +83,27 @@ class Rule:
     def observe(self, values):
         """What is observed of a full window, and whether the rule holds."""
         older, newer = values[:self.prior], values[self.prior:]
-        aggregate = AGGREGATES[self.agg]
-        if self.kind == 'threshold':
-            seen = aggregate(newer)
-            return seen, COMPARISONS[self.word](seen, self.amount)
         if self.kind == 'nan':
             return newer[-1], math.isnan(newer[-1])
         if self.kind == 'notfinite':
             return newer[-1], not math.isfinite(newer[-1])
         if self.kind == 'zscore':
+            older = numbers(older)
+            if len(older) < 2:
+                return NAN, False
             mean, spread = average(older), deviation(older)
             seen = 0.0 if spread == 0 and newer[-1] == mean else divide(newer[-1] - mean, spread)
             return seen, reaches(self.word, seen, self.amount)
-        before, now = aggregate(older), aggregate(newer)
+        if self.agg == 'last':
+            before, now = older[-1] if older else NAN, newer[-1]
+        else:
+            older, newer = numbers(older), numbers(newer)
+            if not newer or (self.prior > 0 and not older):
+                return NAN, False
+            aggregate = AGGREGATES[self.agg]
+            before, now = aggregate(older) if older else NAN, aggregate(newer)
+        if self.kind == 'threshold':
+            return now, COMPARISONS[self.word](now, self.amount)
         if self.kind == 'plateau':
             seen = now - before if self.agg == 'max' else before - now
             return seen, seen < self.amount * abs(before)
@@ -176,13 +187,14 @@ class World:
 
     def judge(self, run, metric, step):
         steps, values = self.steps[run, metric], self.values[run, metric]
+        end = bisect.bisect_right(steps, step)
         for automation in self.automations.values():
             rule = automation.rule
             size = rule.size + rule.prior
-            if not automation.is_enabled or rule.metric != metric or len(steps) < size or step < steps[-size]:
+            if not automation.is_enabled or rule.metric != metric or end < size:
                 continue
             self.judged += 1
-            observed, holds = rule.observe([values[s] for s in steps[-size:]])
+            observed, holds = rule.observe([values[s] for s in steps[end - size:end]])
             if holds:
                 self.fire(automation, run, step, observed)
 

@@ -34,7 +34,7 @@ def literal(value):
 class Values:
     """One series' values, which change their manner now and then."""
 
-    MANNERS = ['grid', 'grid', 'noise', 'noise', 'constant', 'narrow', 'large', 'huge', 'tiny', 'special', 'drift']
+    MANNERS = ['grid', 'grid', 'noise', 'noise', 'constant', 'narrow', 'large', 'huge', 'tiny', 'special', 'drift', 'gaps', 'empty']
 
     def __init__(self, random):
         self.random, self.manner, self.last = random, 'grid', 5.0
@@ -56,10 +56,12 @@ class Values:
             'huge': lambda: r.choice([1, -1]) * r.uniform(1, 17.9) * 10.0 ** r.choice([139, 140, 153, 200, 306, 307]),
             'tiny': lambda: r.choice([1, -1]) * r.random() * 10.0 ** -r.choice([150, 160, 300, 320]),
             'special': lambda: r.randrange(3) * 5.0,
+            'gaps': lambda: math.nan if self.random.random() < 0.4 else r.randrange(21) / 2,
+            'empty': lambda: math.nan if self.random.random() < 0.95 else 5.0,
             'drift': lambda: self.last + r.gauss(0, 0.1) if abs(self.last) < 100 else 0.0,
         }[self.manner]()
-        self.last = float(value)
-        return self.last
+        self.last = self.last if math.isnan(value) else float(value)
+        return float(value)
 
 
 class Script:
@@ -196,6 +198,41 @@ class Script:
         self.written += len(rows)
         return rows
 
+    def resumed_rows(self, may_replace):
+        """A stretch of steps that comes late, as from a run that goes on from a checkpoint."""
+        r, series = self.random, self.random_series()
+        steps = self.world.steps.get(series, [])
+        if not steps:
+            return []
+        step, stride, rows = steps[-r.randrange(1, 1 + min(len(steps), 700))] + r.randrange(2), r.choice([1, 1, 1, 2, 5]), []
+        for _ in range(r.choice([1, 3, 20, 60, 250])):
+            if step <= self.top[series] and (may_replace or self.world.get(*series, step) is None):
+                rows.append((*series, step, self.manners[series].next()))
+            step += stride
+        order = r.random()
+        if order < 0.15:
+            rows.reverse()
+        elif order < 0.3:
+            r.shuffle(rows)
+        if r.random() < 0.3:
+            rows += [row for row in self.random_rows(8, may_replace) if row[:3] not in {o[:3] for o in rows}]
+        self.written += len(rows)
+        return rows
+
+    def free_step(self, series):
+        step = self.top[series] + 1
+        while self.world.get(*series, step) is not None:
+            step += 1
+        return step
+
+    def restart(self):
+        """From now on the counter of a series goes on from an earlier step."""
+        series = self.random_series()
+        steps = self.world.steps.get(series)
+        if steps:
+            self.top[series] = self.random.choice([steps[0], self.random.choice(steps)]) - 1
+        return None
+
     def values_sql(self, rows):
         return ', '.join("(%d, '%s', %d, %s)" % (run, metric, step, literal(value)) for run, metric, step, value in rows)
 
@@ -212,7 +249,7 @@ class Script:
         r = self.random
         count = 1 if r.random() < 0.6 else r.randrange(2, 12) if r.random() < 0.9 else r.randrange(12, 120)
         is_upsert = r.random() < 0.4
-        rows = self.random_rows(count, is_upsert)
+        rows = self.resumed_rows(is_upsert) if r.random() < 0.06 else self.random_rows(count, is_upsert)
         if not rows:
             return None
         for row in rows:
@@ -254,7 +291,7 @@ class Script:
         if place is None:
             return None
         series = place[:2] if self.random.random() < 0.5 else self.random_series()
-        step = self.top[series] = self.top[series] + 1
+        step = self.top[series] = self.free_step(series)
         value = self.world.get(*place)
         self.world.set(*place, None)
         self.world.write(*series, step, value)
@@ -283,7 +320,7 @@ class Script:
     def statement(self, may_copy=True):
         """The next random statement, done in the oracle; a repeat where there was nothing to do."""
         kinds = [('insert', 80), ('update', 4), ('move', 2), ('delete', 3), ('insert_unjudged', 3), ('change_rules', 3),
-                 ('forget', 0.5), ('delete_run', 0.03)]
+                 ('forget', 0.5), ('delete_run', 0.03), ('restart', 1)]
         while True:
             kind = self.random.choices([k for k, _ in kinds], [w for _, w in kinds])[0]
             sql = self.insert(may_copy) if kind == 'insert' else getattr(self, kind)()
@@ -320,7 +357,7 @@ class Script:
         place = self.random_point()
         if place is None or self.random.random() < 0.7:
             return
-        rows = [place[:2] + (self.top[place[:2]] + 1, 9.0), place + (9.0,)]
+        rows = [place[:2] + (self.free_step(place[:2]), 9.0), place + (9.0,)]
         self.emit(INSERT % self.values_sql(rows))
         self.errors += 1
 

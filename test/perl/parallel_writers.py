@@ -13,24 +13,14 @@
 # window of 4 and of 20 values: they show what the judge saw at each row, its
 # view.  Then
 #
-# stale    a view lacks a point that was committed before the row was written,
-#          or a row that its own transaction judged before
+# stale    a view lacks a point up to its row that was committed before the row
+#          was written, or a row that its own transaction judged before
 # early    a view has a point that nobody committed, that nobody had begun to
-#          commit when the row was judged, or out of order
-# direct   the other automations did not fire on just those views on which they
-#          hold, by plain arithmetic
-# missing  an automation has not fired on a step although it holds on the window
-#          of all committed points that ends there, and that window was due
-# extra    what fired with no such view is no window of committed points, or
-#          does not hold, lacks a point committed long before, or has none of
-#          the sessions' points
+#          commit when the row was judged, that comes after the row, or out of
+#          order
+# direct   a row has no view, or the other automations did not fire on just those
+#          views on which they hold, by plain arithmetic
 # twice    an automation has fired twice on a step
-#
-# A window is due if each row of it either saw no point above the window, or
-# overlapped with another row of it: neither saw the other.  Then the last of its
-# transactions to come saw it whole and as the newest, or leaves the points from
-# there on to be judged again.  Any other window was never the newest one in the
-# order of arrival.
 
 import bisect
 import os
@@ -51,7 +41,6 @@ RULES = {
     'flat 20': Rule('loss', 'plateau', size=10, prior=10, agg='min', amount=0.5),
 }
 ALWAYS = {'all 4': 4, 'all 20': 20}
-LONG = 5.0  # seconds; a second look's snapshot is no older than that
 
 
 # ----- play
@@ -131,7 +120,7 @@ class Firing:
 
 class Check:
     def __init__(self, directory):
-        self.found = dict.fromkeys(['stale', 'early', 'direct', 'missing', 'extra', 'twice'], 0)
+        self.found = dict.fromkeys(['stale', 'early', 'direct', 'twice'], 0)
         self.told = {}
         self.ended = {(int(s), int(t)): float(at) for s, t, at in read(directory, 'ended')}
         self.sent = {(int(s), int(t)): float(at) for s, t, at in read(directory, 'sent')}
@@ -141,7 +130,7 @@ class Check:
         for firing in read(directory, 'executions'):
             firing = Firing(*firing)
             self.firings.setdefault(firing.run, []).append(firing)
-        self.latencies, self.due, self.second, self.direct = [], 0, 0, 0
+        self.direct = 0
 
     def tell(self, what, *words):
         self.found[what] += 1
@@ -149,7 +138,7 @@ class Check:
 
     def check(self):
         for run in self.firings.keys() - self.runs.keys():
-            self.tell('extra', 'no points', run)
+            self.tell('direct', 'no points', run)
         for run, points in sorted(self.runs.items()):
             points.sort(key=lambda p: p.step)
             self.check_run(run, points, self.firings.get(run, []))
@@ -165,18 +154,14 @@ class Check:
             if None in firing.window or firing.row is None or [p.step for p in firing.window] != sorted({p.step for p in firing.window}):
                 self.tell('early', 'not committed, or not in order', firing.name, run, firing.step, firing.values)
                 continue
-            # of one transaction are those that were committed at the same microsecond
-            firing.is_direct = firing.commit == firing.row.commit
             if (firing.name, firing.step) in fired:
                 self.tell('twice', firing.name, run, firing.step)
             fired[firing.name, firing.step] = firing
-            if firing.name in ALWAYS and firing.is_direct:
+            if firing.name in ALWAYS:
                 firing.row.views[ALWAYS[firing.name]] = firing.window
                 views.append(firing)
         self.check_views(run, points, views)
-        self.check_direct(run, fired, views)
-        self.check_second(run, points, fired)
-        self.check_due(run, points, fired)
+        self.check_direct(run, points, fired, views)
 
     def check_views(self, run, points, views):
         """What was committed before a row was written is in its view, what was not yet is not."""
@@ -192,17 +177,21 @@ class Check:
                 following += 1
             steps = {p.step for p in window}
             mine = [p.step for p in own[row.key] if p.at < row.at]
-            lacking = [s for s in visible[-len(window):] + mine if s > window[0].step and s not in steps]
-            if lacking or row.step not in steps:
+            seen = visible[:bisect.bisect_right(visible, row.step)]
+            lacking = [s for s in seen[-len(window):] + mine if window[0].step < s <= row.step and s not in steps]
+            if lacking or row is not window[-1]:
                 self.tell('stale', run, row.step, 'lacks', lacking)
             for p in window:
                 is_own = p.key == row.key
                 if is_own and p.at > row.at or not is_own and p.key is not None and self.sent.get(p.key, p.at) > firing.at:
                     self.tell('early', run, row.step, 'has', p.step)
 
-    def check_direct(self, run, fired, views):
-        """With a row, an automation fires on just the views on which it holds."""
+    def check_direct(self, run, points, fired, views):
+        """Every row has its views, and an automation fires on just those on which it holds."""
         expected = set()
+        for row in points:
+            if row.key is not None and set(row.views) != set(ALWAYS.values()):
+                self.tell('direct', 'was not judged', run, row.step)
         for view in views:
             for name, rule in RULES.items():
                 if rule.size + rule.prior != len(view.window):
@@ -212,72 +201,18 @@ class Check:
                 if not holds:
                     continue
                 expected.add((name, view.step))
-                if firing is None or not firing.is_direct or firing.values != view.values or firing.observed != seen:
+                if firing is None or firing.row.commit != firing.commit or firing.values != view.values or firing.observed != seen:
                     self.tell('direct', 'did not', name, run, view.step)
         self.direct += len(expected)
         for (name, step), firing in fired.items():
-            if firing.is_direct and (name, step) not in expected:
+            if (name, step) not in expected:
                 self.tell('direct', 'did', name, run, step)
-
-    def check_second(self, run, points, fired):
-        steps = [p.step for p in points]
-        for (name, step), firing in fired.items():
-            if firing.is_direct:
-                continue
-            self.second += 1
-            window = firing.window
-            seen, holds = RULES[name].observe(firing.values)
-            inside = points[bisect.bisect_left(steps, window[0].step):bisect.bisect_right(steps, step)]
-            lacking = [p.step for p in inside if p not in window and self.ended.get(p.key, firing.at) < firing.at - LONG]
-            is_old = all(p.key is None for p in window)
-            if not holds or seen != firing.observed or window[-1].step != step or lacking or is_old:
-                self.tell('extra', name, run, step, holds, seen, firing.observed, lacking)
-            if not is_old:
-                self.latencies.append(firing.at - max(self.ended.get(p.key, 0) for p in window))
-
-    def check_due(self, run, points, fired):
-        for name, rule in RULES.items():
-            size = rule.size + rule.prior
-            for end in range(size, len(points) + 1):
-                window = points[end - size:end]
-                if self.is_due(window, size) and rule.observe([p.value for p in window])[1]:
-                    self.due += 1
-                    if (name, window[-1].step) not in fired:
-                        self.was_judged(name, run, window, fired)
-
-    def was_judged(self, name, run, window, fired):
-        """Perhaps at a row that came late: then under that row's step."""
-        for p in window:
-            if (name, p.step) in fired and fired[name, p.step].window == window:
-                return
-        self.tell('missing', name, run, window[-1].step, [(p.step, p.key) for p in window])
-
-    @staticmethod
-    def is_unseen(point, view):
-        """A point that would have been in a view, had it been visible."""
-        return point not in view and point.step > view[0].step
-
-    def is_due(self, window, size):
-        last = window[-1].step
-        rows = [p for p in window if p.key is not None]
-        for row in rows:
-            view = row.views.get(size)
-            if view is None:
-                return False
-            if view[-1].step > last and not any(
-                    size in other.views and self.is_unseen(other, view) and self.is_unseen(row, other.views[size]) for other in rows):
-                return False
-        return bool(rows)
 
     def report(self):
         for what, words in self.told.items():
             for some in words[:3]:
                 print(what, *some, file=sys.stderr)
-        self.latencies.sort()
-        figures = dict(self.found, points=sum(map(len, self.runs.values())), views=self.direct, second=self.second, due=self.due)
-        if self.latencies:
-            for name, part in (('median', 0.5), ('p95', 0.95), ('p99', 0.99), ('most', 1)):
-                figures[name + '_ms'] = round(1000 * self.latencies[min(len(self.latencies) - 1, int(part * len(self.latencies)))])
+        figures = dict(self.found, points=sum(map(len, self.runs.values())), firings=self.direct)
         print(' '.join('%s=%s' % item for item in figures.items()))
 
 

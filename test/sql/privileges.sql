@@ -109,7 +109,7 @@ DROP TRIGGER wrong ON public.regress_theirs;
 CREATE TRIGGER wrong AFTER DELETE ON public.regress_theirs FOR EACH STATEMENT EXECUTE FUNCTION wb.forget_run();
 DELETE FROM public.regress_theirs;
 DROP TRIGGER wrong ON public.regress_theirs;
-CREATE TRIGGER wrong AFTER INSERT ON public.regress_theirs FOR EACH ROW EXECUTE FUNCTION wb.announce_change();
+CREATE TRIGGER wrong BEFORE INSERT ON public.regress_theirs FOR EACH ROW EXECUTE FUNCTION wb.announce_change();
 INSERT INTO public.regress_theirs VALUES (1);
 DROP TRIGGER wrong ON public.regress_theirs;
 CREATE TRIGGER wrong AFTER INSERT ON public.regress_theirs FOR EACH ROW EXECUTE FUNCTION wb.check_automation();

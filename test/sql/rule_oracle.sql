@@ -78,8 +78,8 @@ BEGIN
 	END LOOP;
 END $$;
 
--- the oracle: put the row in its place, take each rule's newest window, and if
--- the row is in it, judge
+-- the oracle: put the row in its place, take the points up to there, as many as
+-- each rule looks at, and judge the numbers among them
 CREATE TEMP TABLE points (run_id bigint, name text, step bigint, value float8, PRIMARY KEY (run_id, name, step));
 CREATE TEMP TABLE expected (n int, rule text, run_id bigint, step bigint, observed text);
 DO $$
@@ -96,13 +96,13 @@ BEGIN
 		ON CONFLICT (run_id, name, step) DO UPDATE SET value = excluded.value;
 		INSERT INTO expected
 		SELECT a.n, r.name, a.run_id, a.step, o.observed FROM rules r,
-			LATERAL (SELECT count(*) AS count, bool_or(w.step = a.step) AS has_row, bool_or(w.value = 'NaN') AS has_nan,
-					CASE r.agg WHEN 'avg' THEN avg(w.value ORDER BY w.step) WHEN 'min' THEN min(w.value)
-						WHEN 'max' THEN max(w.value) ELSE min(w.value) END AS result
-				FROM (SELECT p.step, p.value FROM points p WHERE p.run_id = a.run_id AND p.name = a.name
+			LATERAL (SELECT count(*) AS count, avg(w.value ORDER BY w.step) FILTER (WHERE w.value <> 'NaN') AS avg,
+					min(w.value) FILTER (WHERE w.value <> 'NaN') AS min, max(w.value) FILTER (WHERE w.value <> 'NaN') AS max
+				FROM (SELECT p.step, p.value FROM points p WHERE p.run_id = a.run_id AND p.name = a.name AND p.step <= a.step
 					ORDER BY p.step DESC LIMIT r.size) w) w,
-			LATERAL (SELECT CASE WHEN w.has_nan THEN 'NaN' ELSE w.result END AS observed) o
-		WHERE r.metric = a.name AND w.count = r.size AND w.has_row AND
+			LATERAL (SELECT CASE r.agg WHEN 'last' THEN a.value WHEN 'max' THEN w.max WHEN 'min' THEN w.min
+				ELSE CASE WHEN w.min = w.max THEN w.min ELSE w.avg END END AS observed) o
+		WHERE r.metric = a.name AND w.count = r.size AND o.observed IS NOT NULL AND
 			CASE WHEN o.observed = 'NaN' THEN r.cmp IN ('<>', 'nan', 'notfinite') ELSE CASE r.cmp WHEN '>' THEN o.observed > r.threshold
 				WHEN '>=' THEN o.observed >= r.threshold WHEN '<' THEN o.observed < r.threshold
 				WHEN '<=' THEN o.observed <= r.threshold WHEN '=' THEN o.observed = r.threshold
@@ -129,7 +129,7 @@ FULL JOIN (SELECT automation_name AS rule, run_id, (event->>'step')::bigint AS s
 	FROM wb.executions WHERE project_id = :project) e USING (rule, nth);
 
 -- and says what it judged: a window of the rule's size, with its extreme
-SELECT count(*) AS wrong FROM wb.executions e, rules r, LATERAL (SELECT count(*) AS count, bool_or(v = 'NaN') AS has_nan, min(v) AS least, max(v) AS most
+SELECT count(*) AS wrong FROM wb.executions e, rules r, LATERAL (SELECT count(*) AS count, min(v) FILTER (WHERE v <> 'NaN') AS least, max(v) FILTER (WHERE v <> 'NaN') AS most
 	FROM jsonb_array_elements_text(e.event->'metricValues') t(t), LATERAL (SELECT t::float8 AS v) v) w
 WHERE e.project_id = :project AND r.name = e.automation_name AND (w.count <> r.size OR
-	NOT w.has_nan AND (e.event->>'observed')::float8 <> CASE r.agg WHEN 'max' THEN w.most WHEN 'min' THEN w.least ELSE (e.event->>'observed')::float8 END);
+	(e.event->>'observed')::float8 <> CASE r.agg WHEN 'max' THEN w.most WHEN 'min' THEN w.least ELSE (e.event->>'observed')::float8 END);

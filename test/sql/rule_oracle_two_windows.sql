@@ -49,8 +49,9 @@ BEGIN
 END $$;
 
 CREATE FUNCTION pg_temp.aggregate(agg text, v float8[]) RETURNS float8 LANGUAGE sql AS $$
-	SELECT CASE WHEN bool_or(x = 'NaN') THEN 'NaN' ELSE CASE agg WHEN 'avg' THEN avg(x ORDER BY i) WHEN 'min' THEN min(x)
-		WHEN 'max' THEN max(x) ELSE (array_agg(x ORDER BY i DESC))[1] END END FROM unnest(v) WITH ORDINALITY u(x, i) $$;
+	SELECT CASE WHEN agg NOT IN ('avg', 'min', 'max') THEN v[cardinality(v)] WHEN agg = 'min' OR min(x) = max(x) THEN min(x)
+		WHEN agg = 'avg' THEN avg(x ORDER BY i) ELSE max(x) END
+	FROM unnest(v) WITH ORDINALITY u(x, i) WHERE x <> 'NaN' $$;
 -- what is compared, as IEEE arithmetic has it where SQL raises
 CREATE FUNCTION pg_temp.observed(r rules, prior float8[], newest float8[]) RETURNS float8 LANGUAGE plpgsql AS $$
 DECLARE
@@ -59,8 +60,9 @@ DECLARE
 	spread float8;
 BEGIN
 	IF r.kind = 'zscore' THEN
-		SELECT avg(x ORDER BY i), stddev_samp(x ORDER BY i), newest[1] INTO p, spread, c FROM unnest(prior) WITH ORDINALITY u(x, i);
-		IF 'NaN' IN (p, spread, c) OR c - p = 'NaN' THEN RETURN 'NaN'; END IF;
+		SELECT pg_temp.aggregate('avg', prior), CASE WHEN min(x) = max(x) AND abs(min(x)) <> 'Infinity' THEN 0 * count(*) / nullif(count(*) - 1, 0)
+			ELSE stddev_samp(x ORDER BY i) END, newest[1] INTO p, spread, c FROM unnest(prior) WITH ORDINALITY u(x, i) WHERE x <> 'NaN';
+		IF spread IS NULL OR 'NaN' IN (p, spread, c) OR c - p = 'NaN' THEN RETURN 'NaN'; END IF;
 		RETURN CASE WHEN spread > 0 THEN (c - p) / spread WHEN c = p THEN 0 WHEN c > p THEN 'Infinity' ELSE '-Infinity' END;
 	END IF;
 	IF r.kind = 'plateau' THEN
@@ -93,9 +95,9 @@ BEGIN
 		SELECT a.n, r.name, a.run_id, a.step, o.observed, CASE WHEN r.is_relative THEN pg_temp.aggregate(r.agg, w.v[:r.prior]) END,
 			CASE r.kind WHEN 'zscore' THEN (SELECT stddev_samp(x) FROM unnest(w.v[:r.prior]) x) END FROM rules r,
 			LATERAL (SELECT array_agg(p.value ORDER BY p.step) AS v, min(p.step) AS first
-				FROM (SELECT * FROM points WHERE run_id = a.run_id ORDER BY step DESC LIMIT r.size + r.prior) p) w,
+				FROM (SELECT * FROM points WHERE run_id = a.run_id AND step <= a.step ORDER BY step DESC LIMIT r.size + r.prior) p) w,
 			LATERAL (SELECT pg_temp.observed(r, w.v[:r.prior], w.v[r.prior + 1:]) AS observed) o
-		WHERE cardinality(w.v) = r.size + r.prior AND a.step >= w.first AND pg_temp.holds(r, w.v[:r.prior], o.observed);
+		WHERE cardinality(w.v) = r.size + r.prior AND pg_temp.holds(r, w.v[:r.prior], o.observed);
 	END LOOP;
 END $$;
 

@@ -1,6 +1,6 @@
 -- Windows of every size over series that tempt rounding: a rule whose threshold
 -- is the very number that an oracle computes holds where the oracle says so.
--- The oracle adds up each window from its oldest value, in plain SQL.
+-- The oracle adds up the numbers of each window from the oldest, in plain SQL.
 \set SHOW_CONTEXT never
 SET client_min_messages = error;
 SELECT wb.setup() \gset
@@ -36,17 +36,19 @@ BEGIN
 	FOREACH n IN ARRAY '{5,50,1000,10000}'::int[] LOOP
 		EXECUTE format($query$
 			INSERT INTO measures SELECT name, kind, size, step, measure, m.value FROM (
-				SELECT name, kind, size, step, value, row_number() OVER s AS count, count(*) FILTER (WHERE value = 'NaN') OVER w AS nans,
-					sum(value) OVER w / size AS avg, min(value) OVER w AS min, max(value) OVER w AS max,
-					sum(value) OVER b / size AS mean, stddev_samp(CASE WHEN kind <> 'huge' THEN value END) OVER b AS spread,
-					sum(value) OVER c / 3 AS current, sum(value) OVER p / size AS prior
-				FROM points WHERE size = %1$s
+				SELECT name, kind, size, step, value, row_number() OVER s AS count,
+					CASE WHEN min(number) OVER w = max(number) OVER w THEN min(number) OVER w ELSE sum(number) OVER w / count(number) OVER w END AS avg,
+					min(number) OVER w AS min, max(number) OVER w AS max,
+					sum(number) OVER b / nullif(count(number) OVER b, 0) AS mean, stddev_samp(CASE WHEN kind <> 'huge' THEN number END) OVER b AS spread,
+					min(number) OVER b = max(number) OVER b AS is_constant,
+					sum(number) OVER c / nullif(count(number) OVER c, 0) AS current, sum(number) OVER p / nullif(count(number) OVER p, 0) AS prior
+				FROM points, LATERAL (SELECT nullif(value, 'NaN') AS number) n WHERE size = %1$s
 				WINDOW s AS (PARTITION BY name ORDER BY step), w AS (s ROWS %1$s - 1 PRECEDING), c AS (s ROWS 2 PRECEDING),
 					b AS (s ROWS BETWEEN %1$s PRECEDING AND 1 PRECEDING), p AS (s ROWS BETWEEN %1$s + 2 PRECEDING AND 3 PRECEDING)) x,
 				LATERAL (VALUES ('avg', CASE WHEN count >= size THEN avg END),
-					('min', CASE WHEN count >= size AND nans = 0 THEN min END),
-					('max', CASE WHEN count >= size AND nans = 0 THEN max END),
-					('zscore', CASE WHEN count > size AND spread > 0 THEN (value - mean) / spread END),
+					('min', CASE WHEN count >= size THEN min END),
+					('max', CASE WHEN count >= size THEN max END),
+					('zscore', CASE WHEN count > size AND spread > 0 AND NOT is_constant THEN (value - mean) / spread END),
 					('fraction', CASE WHEN count > size + 2 AND prior <> 0 AND current <> prior AND abs(prior) <> 'Infinity' THEN
 						(current - prior) / abs(prior) END),
 					('difference', CASE WHEN count > size + 2 THEN current - prior END)) m(measure, value)

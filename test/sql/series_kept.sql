@@ -136,11 +136,6 @@ SELECT put(32);
 COMMIT PREPARED 'series_kept';
 SELECT put(33);
 SELECT put(34);
-SELECT from_step FROM wb.rechecks ORDER BY id;
-SELECT wb.recheck();
-SELECT event->>'step' AS step, event->>'metricValues' AS judged_again FROM wb.executions
-WHERE run_id = 1 AND (event->>'step')::bigint BETWEEN 31 AND 34 ORDER BY id;
-SELECT count(*) FROM wb.rechecks;
 
 -- a statement inside another one's trigger: neither follows the other's rows,
 -- and who comes next sees both

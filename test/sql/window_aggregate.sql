@@ -21,7 +21,7 @@ SELECT step, wb.window_avg(value, 20) OVER s AS avg, wb.window_min(value, 20) OV
 	wb.window_change(value, 5, 25) OVER s AS change, wb.window_zscore(value, 30) OVER s AS zscore, wb.window_stddev(value, 20) OVER s AS stddev,
 	wb.window_avg(value, 20) OVER (s ROWS 19 PRECEDING) AS moving_avg, wb.window_min(value, 20) OVER (s ROWS 25 PRECEDING) AS moving_min,
 	wb.window_zscore(value, 30) OVER (s ROWS 30 PRECEDING) AS moving_zscore, wb.window_change(value, 5, 25) OVER (s ROWS 40 PRECEDING) AS moving_change,
-	stddev_samp(value) OVER (s ROWS 19 PRECEDING) AS sql_stddev
+	stddev_samp(nullif(value, 'NaN')) OVER (s ROWS 19 PRECEDING) AS sql_stddev
 FROM points WINDOW s AS (ORDER BY step);
 SELECT count(*) FILTER (WHERE avg IS DISTINCT FROM moving_avg OR min IS DISTINCT FROM moving_min OR zscore IS DISTINCT FROM moving_zscore
 		OR change IS DISTINCT FROM moving_change) AS otherwise_by_frame,

@@ -123,6 +123,5 @@ cmp_ok($node->sql('SELECT count(*) FROM wb.executions WHERE run_id >= 20'), '>',
 is($node->sql(q(SELECT count(DISTINCT automation_name) FROM wb.executions WHERE run_id >= 20)), 9, 'of every rule, running windows included');
 is($node->sql(q(SELECT count(*) FROM (SELECT run_id % 10, name, step, value FROM wb.run_metrics WHERE run_id >= 20
 		EXCEPT SELECT run_id % 10, name, step, value FROM wb.run_metrics WHERE run_id < 20) d)), 0, 'of the same points');
-is($node->sql('SELECT count(*) FROM wb.rechecks'), 0, 'a session has no overlap with itself');
 $node->stop;
 done_testing();

@@ -219,7 +219,8 @@ shorter(long one, long other)
 static void
 wait_for_work(void)
 {
-	long		wait_ms = shorter(shorter(record_wait_ms(), wb_chore_wait_ms()),
+	long		own_ms = shorter(record_wait_ms(), wb_chore_wait_ms());
+	long		wait_ms = shorter(own_ms,
 								  shorter(look_wait_ms(), wb_http_wait_ms()));
 	int			events;
 

@@ -291,6 +291,12 @@ BEGIN
 		ON wb.deliveries (integration_id, due_at) INCLUDE (execution_id);
 	DROP INDEX IF EXISTS wb.deliveries_integration_id_due_at_idx;
 
+	-- what an older version counted, in a view that is made anew
+	IF to_regclass('wb.automation_stats') IS NOT NULL THEN
+		DROP VIEW IF EXISTS wb.stat_automations;
+		DROP TABLE wb.automation_stats;
+	END IF;
+
 	-- What was put back, in the order that an ordered integration keeps.  New
 	-- rows are not in it.
 	CREATE INDEX IF NOT EXISTS deliveries_put_back_idx

@@ -163,18 +163,6 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION wb.create_views() IS 'Makes the views over the tables. Part of wb.setup().';
 
-CREATE FUNCTION wb.drop_what_is_gone() RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-	-- up to version 3: a count of suppressed matches
-	IF to_regclass('wb.automation_stats') IS NOT NULL THEN
-		DROP VIEW IF EXISTS wb.stat_automations;
-		DROP TABLE wb.automation_stats;
-	END IF;
-END $$;
-COMMENT ON FUNCTION wb.drop_what_is_gone() IS
-'Drops what tables of an older version have and this one does not use. Part of wb.setup().';
-
 CREATE FUNCTION wb.warn_without_worker() RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -235,7 +223,6 @@ BEGIN
 		USING ERRCODE = 'insufficient_privilege', HINT = format('Run SET ROLE %I; first.', owner);
 	END IF;
 	PERFORM wb.create_tables();
-	PERFORM wb.drop_what_is_gone();
 	PERFORM wb.attach_triggers();
 	PERFORM wb.create_views();
 	-- an older version looked these rules up by another name
@@ -253,7 +240,7 @@ COMMENT ON FUNCTION wb.setup() IS
 'Makes the tables, views and triggers in schema wb, owned by the caller, and the key file that seals secrets. Run it after '
 'CREATE EXTENSION and after ALTER EXTENSION ... UPDATE; what is there already stays as it is. Errors: insufficient_privilege '
 'where the tables belong to another role. Warns where no worker would deliver, and where somebody who is no superuser may make functions in schema wb.';
-REVOKE EXECUTE ON FUNCTION wb.setup(), wb.create_tables(), wb.drop_what_is_gone(), wb.attach_triggers(), wb.create_views() FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION wb.setup(), wb.create_tables(), wb.attach_triggers(), wb.create_views() FROM PUBLIC;
 
 CREATE FUNCTION wb.arm(backlog text) RETURNS uuid
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

@@ -54,6 +54,8 @@ sub start
 	if (!$pid)
 	{
 		POSIX::setpgid(0, 0);
+		# what was started in the background inherits that these are ignored
+		@SIG{qw(INT QUIT)} = ('DEFAULT') x 2;
 		@ENV{ keys %settings } = values %settings;
 		exec 'bash', $script;
 	}

@@ -181,6 +181,54 @@ END $$;
 COMMENT ON FUNCTION wb.warn_without_worker() IS
 'Warns where no worker runs and none is about to start.';
 
+-- Functions that run as the owner of our tables when somebody else's row makes
+-- something fire or goes, and that take the path as they find it.
+CREATE FUNCTION wb.unpinned_functions() RETURNS SETOF regprocedure
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+WITH RECURSIVE tables (oid) AS (
+	SELECT c.oid FROM pg_class c WHERE c.relnamespace = 'wb'::regnamespace AND c.relkind IN ('r', 'p')
+	UNION SELECT i.inhrelid FROM pg_inherits i JOIN tables t ON t.oid = i.inhparent),
+parts (classid, objid) AS (
+	SELECT 'pg_attrdef'::regclass, d.oid FROM pg_attrdef d JOIN tables t ON t.oid = d.adrelid
+	UNION ALL SELECT 'pg_constraint'::regclass, k.oid FROM pg_constraint k JOIN tables t ON t.oid = k.conrelid
+	UNION ALL SELECT 'pg_class'::regclass, i.indexrelid FROM pg_index i JOIN tables t ON t.oid = i.indrelid
+	UNION ALL SELECT 'pg_policy'::regclass, p.oid FROM pg_policy p JOIN tables t ON t.oid = p.polrelid
+	UNION ALL SELECT 'pg_rewrite'::regclass, r.oid FROM pg_rewrite r JOIN tables t ON t.oid = r.ev_class
+	UNION ALL SELECT 'pg_trigger'::regclass, g.oid FROM pg_trigger g JOIN tables t ON t.oid = g.tgrelid)
+SELECT DISTINCT f.oid::regprocedure
+FROM parts p JOIN pg_depend d ON d.classid = p.classid AND d.objid = p.objid AND d.refclassid = 'pg_proc'::regclass
+JOIN pg_proc f ON f.oid = d.refobjid JOIN pg_language l ON l.oid = f.prolang
+WHERE l.lanname NOT IN ('internal', 'c') AND f.prosqlbody IS NULL
+	AND NOT EXISTS (SELECT FROM unnest(f.proconfig) s WHERE s LIKE 'search\_path=%')
+ORDER BY 1
+$$;
+COMMENT ON FUNCTION wb.unpinned_functions() IS
+'Functions of triggers, rules, policies, checks, defaults and indexes on the tables that set no search_path of their own: what they name without a schema, '
+'whoever writes to a table may put in their way. Part of wb.status().';
+
+CREATE FUNCTION wb.pin_functions() RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+SELECT 'Run ' || string_agg(format('ALTER FUNCTION %s SET search_path = pg_catalog, pg_temp;', f), ' ' ORDER BY f)
+	|| ' Schemas that such a function needs go before pg_temp, if nobody else may create anything in them.'
+FROM wb.unpinned_functions() f
+$$;
+COMMENT ON FUNCTION wb.pin_functions() IS
+'What to run about the functions of wb.unpinned_functions(); NULL where there are none. Part of wb.status().';
+
+CREATE FUNCTION wb.warn_of_functions() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	hint text := wb.pin_functions();
+BEGIN
+	IF hint IS NOT NULL THEN
+		RAISE WARNING 'functions on the tables take the search_path of whoever writes: %',
+			(SELECT string_agg(f::text, ', ' ORDER BY f) FROM wb.unpinned_functions() f)
+		USING HINT = hint;
+	END IF;
+END $$;
+COMMENT ON FUNCTION wb.warn_of_functions() IS
+'Warns of functions that wb.unpinned_functions() finds. Part of wb.setup().';
+
 CREATE FUNCTION wb.setup() RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -204,11 +252,12 @@ BEGIN
 	PERFORM wb.make_secret_key();
 	PERFORM wb.wake();
 	PERFORM wb.warn_without_worker();
+	PERFORM wb.warn_of_functions();
 END $$;
 COMMENT ON FUNCTION wb.setup() IS
 'Makes the tables, views and triggers in schema wb, owned by the caller, and the key file that seals secrets. Run it after '
 'CREATE EXTENSION and after ALTER EXTENSION ... UPDATE; what is there already stays as it is. Errors: insufficient_privilege '
-'where the tables belong to another role. Warns where no worker would deliver.';
+'where the tables belong to another role. Warns where no worker would deliver, and of functions of yours on the tables that set no search_path.';
 REVOKE EXECUTE ON FUNCTION wb.setup(), wb.create_tables(), wb.attach_triggers(), wb.create_views() FROM PUBLIC;
 
 CREATE FUNCTION wb.arm(backlog text) RETURNS uuid

@@ -23,6 +23,7 @@ DECLARE
 	deaf text;
 	most bigint;
 	troubled text;
+	unpinned text;
 BEGIN
 	PERFORM wb.require_setup();
 
@@ -36,6 +37,11 @@ BEGIN
 			WHEN captures THEN 'rows are judged' ELSE 'rows that this session writes are not judged' END,
 		CASE WHEN deaf IS NOT NULL THEN 'Run SELECT wb.setup(); if they are missing, ALTER TABLE ... ENABLE TRIGGER if they are disabled.'
 			WHEN NOT captures THEN 'The setting wb_automations.capture is off.' END;
+
+	SELECT string_agg(f::text, ', ' ORDER BY f) INTO unpinned FROM wb.unpinned_functions() f;
+	RETURN QUERY SELECT 'functions', unpinned IS NULL,
+		coalesce('take the search_path of whoever writes: ' || unpinned, 'those on the tables set their own search_path'),
+		wb.pin_functions();
 
 	RETURN QUERY SELECT 'launcher', wb.launcher_pid() IS NOT NULL,
 		coalesce('runs as process ' || wb.launcher_pid(), 'does not run: the library is not preloaded'),

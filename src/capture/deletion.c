@@ -17,6 +17,7 @@
 #include "capture/capture.h"
 #include "catalog/pg_type.h"
 #include "support/compat.h"
+#include "support/owner.h"
 #include "support/plan.h"
 #include "support/relation.h"
 #include "utils/builtins.h"
@@ -59,13 +60,13 @@ delete_as_owner(WbPlan *plan, Datum *values)
 {
 	WbIdentity	before;
 
-	if (!wb_relation_become_owner(&before))
+	if (!wb_owner_become(&before))
 		return;
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "could not connect to SPI");
 	wb_plan_run(plan, values, NULL, SPI_OK_DELETE);
 	SPI_finish();
-	wb_relation_restore_identity(&before);
+	wb_owner_leave(&before);
 }
 
 /* wb.forget_run() returns trigger: the metrics of a run go with it */

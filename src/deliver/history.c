@@ -23,6 +23,7 @@
 #include "deliver/deliver.h"
 #include "deliver/fire.h"
 #include "support/document.h"
+#include "support/owner.h"
 #include "support/plan.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -298,9 +299,9 @@ wb_history_write(WbRecord **records, int count)
 {
 	WbIdentity	before;
 
-	if (!wb_relation_become_owner(&before))
+	if (!wb_owner_become(&before))
 		return;
 	write_executions(records, count);
 	write_deliveries(records, count);
-	wb_relation_restore_identity(&before);
+	wb_owner_leave(&before);
 }

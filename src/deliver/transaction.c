@@ -20,6 +20,7 @@
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "storage/ipc.h"
+#include "support/owner.h"
 #include "support/plan.h"
 #include "support/relation.h"
 #include "utils/memutils.h"
@@ -44,7 +45,7 @@ wb_worker_begin(const char *activity)
 	pgstat_report_activity(STATE_RUNNING, activity);
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
-	if (!wb_relation_become_owner(&identity_before))
+	if (!wb_owner_become(&identity_before))
 	{
 		ereport(LOG,
 				(errmsg("the tables of wb_automations are gone from database \"%s\", so its worker ends",
@@ -62,7 +63,7 @@ wb_worker_commit(void)
 {
 	SPI_finish();
 	PopActiveSnapshot();
-	wb_relation_restore_identity(&identity_before);
+	wb_owner_leave(&identity_before);
 	CommitTransactionCommand();
 }
 

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * relation.c
- *		Finds our tables, becomes their owner, and reads their rows.
+ *		Finds our tables, and reads their rows.
  *
  * A scan of the write path must answer with what is committed at this moment,
  * whatever the user's isolation level, and must not make a SERIALIZABLE
@@ -102,40 +102,6 @@ wb_relation_is_ours(Relation relation)
 		relation->rd_rel->relowner;
 	ReleaseSysCache(tuple);
 	return is_ours;
-}
-
-/*
- * Act as the owner of wb.executions until wb_relation_restore_identity, or
- * until the (sub)transaction aborts.  Returns false, and changes nothing,
- * where the table does not exist.
- */
-bool
-wb_relation_become_owner(WbIdentity *before)
-{
-	Oid			executions = wb_relation_oid(WB_TABLE_EXECUTIONS);
-	HeapTuple	tuple;
-	Oid			owner;
-
-	if (!OidIsValid(executions))
-		return false;
-	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(executions));
-	if (!HeapTupleIsValid(tuple))
-		return false;
-	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
-	ReleaseSysCache(tuple);
-
-	GetUserIdAndSecContext(&before->user_id, &before->security_context);
-	SetUserIdAndSecContext(owner, before->security_context |
-						   SECURITY_LOCAL_USERID_CHANGE |
-						   SECURITY_RESTRICTED_OPERATION);
-	return true;
-}
-
-/* Be who one was before wb_relation_become_owner. */
-void
-wb_relation_restore_identity(const WbIdentity *before)
-{
-	SetUserIdAndSecContext(before->user_id, before->security_context);
 }
 
 /* Raise, with the way out, where wb.setup() has not run. */

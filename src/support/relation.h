@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * relation.h
- *		Our tables, as every stage reaches them: by OID, as their owner, and
- *		without leaving a trace in the user's transaction.
+ *		Our tables, as every stage reaches them: by OID, and without leaving a
+ *		trace in the user's transaction.
  *
  * Reads of the write path go through WbScan and never through SPI: a scan
  * sees what is committed now at every isolation level, and leaves no
@@ -42,13 +42,6 @@ typedef enum WbTable
 	WB_TABLE_COUNT
 } WbTable;
 
-/* What a caller had before it became the owner of our tables. */
-typedef struct WbIdentity
-{
-	Oid			user_id;
-	int			security_context;
-} WbIdentity;
-
 /* An index scan in progress; see wb_scan_begin. */
 typedef struct WbScan
 {
@@ -68,8 +61,6 @@ typedef struct WbScan
 
 extern Oid	wb_relation_oid(WbTable table);
 extern bool wb_relation_is_ours(Relation relation);
-extern bool wb_relation_become_owner(WbIdentity *before);
-extern void wb_relation_restore_identity(const WbIdentity *before);
 extern void wb_relation_require_setup(void);
 
 /* support/lookup.c */

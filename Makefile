@@ -8,7 +8,7 @@ PG_CONFIG ?= pg_config
 
 # These goals need no PostgreSQL on the machine before they run (the first of
 # them installs it), or bring their own make; all others are PGXS's.
-UPKEEP = help deps demo check lint indent bench soak coverage mutants
+UPKEEP = help deps demo check check-deep lint indent bench soak coverage mutants
 
 # `check` is a name that PGXS takes for itself, so the two never meet.
 ifneq (,$(filter check,$(MAKECMDGOALS)))
@@ -115,6 +115,10 @@ demo:
 #> make check       everything: deps, strict build, lint, install, all tests
 check:
 	@test/check
+
+#> make check-deep  the tests on servers that assert, and under the address sanitizer and valgrind
+check-deep:
+	@test/deep/run
 
 #> make lint        the rules of test/lint alone
 lint:

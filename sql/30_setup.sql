@@ -30,8 +30,6 @@ COMMENT ON FUNCTION wb.require_setup() IS
 
 CREATE FUNCTION wb.attach_triggers() RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-	rule_table text;
 BEGIN
 	-- the only triggers that the hot table has: rows that nothing looks at are
 	-- not even queued, and of those that go only the WHEN clause hears.  ALWAYS,
@@ -182,8 +180,9 @@ COMMENT ON FUNCTION wb.warn_without_worker() IS
 'Warns where no worker runs and none is about to start.';
 
 -- Functions that run as the owner of our tables when somebody else's row makes
--- something fire or goes, and that take the path as they find it.
-CREATE FUNCTION wb.unpinned_functions() RETURNS SETOF regprocedure
+-- something fire or goes, and that look among that user's temporary tables before
+-- others: where pg_temp is not named in a path, it is searched first.
+CREATE FUNCTION wb.unpinned_functions(OUT names text, OUT remedy text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 WITH RECURSIVE tables (oid) AS (
 	SELECT c.oid FROM pg_class c WHERE c.relnamespace = 'wb'::regnamespace AND c.relkind IN ('r', 'p')
@@ -194,40 +193,20 @@ parts (classid, objid) AS (
 	UNION ALL SELECT 'pg_class'::regclass, i.indexrelid FROM pg_index i JOIN tables t ON t.oid = i.indrelid
 	UNION ALL SELECT 'pg_policy'::regclass, p.oid FROM pg_policy p JOIN tables t ON t.oid = p.polrelid
 	UNION ALL SELECT 'pg_rewrite'::regclass, r.oid FROM pg_rewrite r JOIN tables t ON t.oid = r.ev_class
-	UNION ALL SELECT 'pg_trigger'::regclass, g.oid FROM pg_trigger g JOIN tables t ON t.oid = g.tgrelid)
-SELECT DISTINCT f.oid::regprocedure
-FROM parts p JOIN pg_depend d ON d.classid = p.classid AND d.objid = p.objid AND d.refclassid = 'pg_proc'::regclass
-JOIN pg_proc f ON f.oid = d.refobjid JOIN pg_language l ON l.oid = f.prolang
-WHERE l.lanname NOT IN ('internal', 'c') AND f.prosqlbody IS NULL
-	AND NOT EXISTS (SELECT FROM unnest(f.proconfig) s WHERE s LIKE 'search\_path=%')
-ORDER BY 1
+	UNION ALL SELECT 'pg_trigger'::regclass, g.oid FROM pg_trigger g JOIN tables t ON t.oid = g.tgrelid),
+functions (name) AS (SELECT DISTINCT f.oid::regprocedure
+	FROM parts p JOIN pg_depend d ON d.classid = p.classid AND d.objid = p.objid AND d.refclassid = 'pg_proc'::regclass
+	JOIN pg_proc f ON f.oid = d.refobjid JOIN pg_language l ON l.oid = f.prolang
+	WHERE l.lanname NOT IN ('internal', 'c') AND f.prosqlbody IS NULL
+		AND NOT EXISTS (SELECT FROM unnest(f.proconfig) s WHERE s ~ '^search_path=(.*, *)?"?pg_temp"?$'))
+SELECT string_agg(name::text, ', ' ORDER BY name),
+	'Run ' || string_agg(format('ALTER FUNCTION %s SET search_path = pg_catalog, pg_temp;', name), ' ' ORDER BY name)
+	|| ' Schemas that such a function needs go before pg_temp, if nobody else may create anything in them.'
+FROM functions
 $$;
 COMMENT ON FUNCTION wb.unpinned_functions() IS
-'Functions of triggers, rules, policies, checks, defaults and indexes on the tables that set no search_path of their own: what they name without a schema, '
-'whoever writes to a table may put in their way. Part of wb.status().';
-
-CREATE FUNCTION wb.pin_functions() RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-SELECT 'Run ' || string_agg(format('ALTER FUNCTION %s SET search_path = pg_catalog, pg_temp;', f), ' ' ORDER BY f)
-	|| ' Schemas that such a function needs go before pg_temp, if nobody else may create anything in them.'
-FROM wb.unpinned_functions() f
-$$;
-COMMENT ON FUNCTION wb.pin_functions() IS
-'What to run about the functions of wb.unpinned_functions(); NULL where there are none. Part of wb.status().';
-
-CREATE FUNCTION wb.warn_of_functions() RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-	hint text := wb.pin_functions();
-BEGIN
-	IF hint IS NOT NULL THEN
-		RAISE WARNING 'functions on the tables take the search_path of whoever writes: %',
-			(SELECT string_agg(f::text, ', ' ORDER BY f) FROM wb.unpinned_functions() f)
-		USING HINT = hint;
-	END IF;
-END $$;
-COMMENT ON FUNCTION wb.warn_of_functions() IS
-'Warns of functions that wb.unpinned_functions() finds. Part of wb.setup().';
+'Functions of triggers, rules, policies, checks, defaults and indexes on the tables that set no search_path which ends with pg_temp, and what to run about it; '
+'NULL where there are none. What they name without a schema may be a temporary table of whoever writes. Part of wb.status().';
 
 CREATE FUNCTION wb.setup() RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -235,6 +214,7 @@ DECLARE
 	owner name := (SELECT pg_get_userbyid(c.relowner) FROM pg_class c
 		JOIN pg_namespace n ON n.oid = c.relnamespace
 		WHERE n.nspname = 'wb' AND c.relname = 'executions');
+	unpinned record;
 BEGIN
 	IF owner <> current_user THEN
 		RAISE EXCEPTION 'wb.setup() was called by "%", but the tables belong to "%"', current_user, owner
@@ -252,7 +232,11 @@ BEGIN
 	PERFORM wb.make_secret_key();
 	PERFORM wb.wake();
 	PERFORM wb.warn_without_worker();
-	PERFORM wb.warn_of_functions();
+	SELECT * INTO unpinned FROM wb.unpinned_functions();
+	IF unpinned.names IS NOT NULL THEN
+		RAISE WARNING 'functions on the tables set no search_path that ends with pg_temp: %', unpinned.names
+		USING HINT = unpinned.remedy;
+	END IF;
 END $$;
 COMMENT ON FUNCTION wb.setup() IS
 'Makes the tables, views and triggers in schema wb, owned by the caller, and the key file that seals secrets. Run it after '

@@ -172,6 +172,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
 	at bigint := log.step;
+	tried bigint;
 BEGIN
 	PERFORM wb.require_setup();
 	IF log.metrics IS NULL OR jsonb_typeof(log.metrics) <> 'object' THEN
@@ -189,16 +190,23 @@ BEGIN
 		BEGIN
 			INSERT INTO wb.run_metrics (run_id, name, step, value)
 			SELECT log.run_id, p.name, at, p.value FROM wb.metric_points(NULL, log.metrics) p;
-			RETURN at;
+			EXIT;
 		EXCEPTION WHEN unique_violation THEN
-			NULL;	-- another session took this step: take the next, never its point
+			-- another session took this step: take the next, never its point.  A
+			-- step that is free still is not what collided, or out of sight.
+			IF at = tried THEN
+				RAISE;
+			END IF;
+			tried := at;
 		END;
 	END LOOP;
+	RETURN at;
 END $$;
 COMMENT ON FUNCTION wb.log(bigint, jsonb, bigint) IS
 'Logs metrics of a run and returns the step. metrics: an object of numbers, nested keys joined by a dot; "NaN", "Infinity" and '
 '"-Infinity" as strings. step: where it is absent, one more than the greatest of the run; a step given again replaces. Errors: '
-'foreign_key_violation for an unknown run, invalid_parameter_value where metrics are no object. As wandb''s Run.log.';
+'foreign_key_violation for an unknown run, invalid_parameter_value where metrics are no object, unique_violation where another session '
+'took the step and this transaction cannot see it, as in REPEATABLE READ. As wandb''s Run.log.';
 
 CREATE FUNCTION wb.require_run(run_id bigint, is_found boolean) RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$

@@ -8,7 +8,7 @@
 CREATE FUNCTION wb.check_artifact() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-	states CONSTANT text[] := '{PENDING,COMMITTED,DELETED}';
+	states CONSTANT text[] := '{PENDING,COMMITTED,DELETED}'::text[];
 	home record;
 	keys bigint := (SELECT count(*) FROM jsonb_object_keys(CASE jsonb_typeof(NEW.metadata) WHEN 'object' THEN NEW.metadata END));
 BEGIN

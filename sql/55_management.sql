@@ -7,7 +7,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
 	allowed jsonb := '{"name": "string", "description": "string", "enabled": "boolean", "event": "object", "action": "object",
-		"cooldown": "string", "once_per": "string", "scope": "object"}';
+		"cooldown": "string", "once_per": "string", "scope": "object"}'::jsonb;
 	c ALIAS FOR update_automation.changes;
 	key text;
 	kind text;
@@ -280,7 +280,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	d ALIAS FOR import_automation.document;
 	known text[] := '{id,name,description,enabled,scopeType,scopeID,triggeringEventType,eventFilter,triggeredActionType,triggeredActionConfig,
-		clientMutationId,cooldown,once_per,scope,event,action,triggeringCondition,triggeredAction,createdAt,updatedAt,createdBy,__typename}';
+		clientMutationId,cooldown,once_per,scope,event,action,triggeringCondition,triggeredAction,createdAt,updatedAt,createdBy,__typename}'::text[];
 	strange text;
 	missing text;
 	changes jsonb;

@@ -17,7 +17,7 @@ DECLARE
 BEGIN
 	PERFORM wb.require_setup();
 	PERFORM wb.wake_for_test();
-	SELECT i.id, i.kind, i.name INTO target FROM wb.integrations i WHERE i.id = queue_test.integration_id;
+	SELECT i.id, i.kind INTO target FROM wb.integrations i WHERE i.id = queue_test.integration_id;
 	IF target.id IS NULL THEN
 		RAISE EXCEPTION 'integration % does not exist', coalesce(queue_test.integration_id::text, 'null')
 			USING ERRCODE = 'undefined_object',
@@ -43,7 +43,7 @@ BEGIN
 
 	config := CASE target.kind
 		WHEN 'SLACK' THEN jsonb_build_object('notificationActionInput', jsonb_build_object('integrationID', target.id,
-			'title', format('Test of Slack integration %s', target.name)) || coalesce(queue_test.payload, '{}'))
+			'title', 'Test of this Slack integration') || coalesce(queue_test.payload, '{}'))
 		ELSE jsonb_build_object('genericWebhookActionInput', jsonb_build_object('integrationID', target.id,
 			'requestPayload', coalesce(queue_test.payload, '{}')))
 		END;

@@ -23,11 +23,10 @@ DECLARE
 	deaf text;
 	most bigint;
 	troubled text;
-	unpinned text;
 BEGIN
 	PERFORM wb.require_setup();
 
-	captures := current_setting('wb_automations.capture');
+	captures := current_setting('wb_automations.capture')::boolean;
 	SELECT string_agg(p.proname, ', ' ORDER BY p.proname) INTO deaf FROM pg_proc p
 	WHERE p.pronamespace = 'wb'::regnamespace AND p.proname ~ '^capture_' AND (
 		NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgfoid = p.oid)
@@ -38,10 +37,9 @@ BEGIN
 		CASE WHEN deaf IS NOT NULL THEN 'Run SELECT wb.setup(); if they are missing, ALTER TABLE ... ENABLE TRIGGER if they are disabled.'
 			WHEN NOT captures THEN 'The setting wb_automations.capture is off.' END;
 
-	SELECT string_agg(f::text, ', ' ORDER BY f) INTO unpinned FROM wb.unpinned_functions() f;
-	RETURN QUERY SELECT 'functions', unpinned IS NULL,
-		coalesce('take the search_path of whoever writes: ' || unpinned, 'those on the tables set their own search_path'),
-		wb.pin_functions();
+	RETURN QUERY SELECT 'functions', names IS NULL,
+		coalesce('these set no search_path that ends with pg_temp: ' || names, 'those on the tables set a search_path that ends with pg_temp'), remedy
+	FROM wb.unpinned_functions();
 
 	RETURN QUERY SELECT 'launcher', wb.launcher_pid() IS NOT NULL,
 		coalesce('runs as process ' || wb.launcher_pid(), 'does not run: the library is not preloaded'),
@@ -80,7 +78,7 @@ BEGIN
 		count(*) FILTER (WHERE d.installation_id <> installed.id) AS foreign_rows,
 		coalesce(max(d.last_error) FILTER (WHERE d.last_error LIKE 'cannot open secret %'), max(d.last_error)) AS error
 	INTO queue FROM wb.deliveries d;
-	most := current_setting('wb_automations.queue_limit');
+	most := current_setting('wb_automations.queue_limit')::bigint;
 	RETURN QUERY SELECT 'queue', queue.total <= most AND queue.failing = 0 AND queue.held = 0 AND queue.foreign_rows = 0 AND
 			coalesce(queue.oldest > clock_timestamp() - interval '1 minute', true),
 		format('%s waiting, %s of them after a failed attempt, %s held%s', queue.total, queue.failing, queue.held,

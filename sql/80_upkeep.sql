@@ -46,7 +46,6 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	old record;
 	present record;
-	recorded jsonb;
 	new_id bigint;
 BEGIN
 	PERFORM wb.require_setup();
@@ -62,15 +61,10 @@ BEGIN
 			USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Nothing fired, so there is nothing to carry out again.';
 	END IF;
 
-	-- what was sent is kept as it was rendered, so the automation is asked first
-	recorded := CASE WHEN NOT old.action ? 'actionType' THEN old.action
-		WHEN old.action_type = 'GENERIC_WEBHOOK' THEN jsonb_build_object('genericWebhookActionInput', jsonb_build_object(
-			'integrationID', old.action #> '{integration,id}', 'requestPayload', old.action->'requestPayload'))
-		WHEN old.action_type = 'NOTIFICATION' THEN jsonb_build_object('notificationActionInput', jsonb_build_object(
-			'integrationID', old.action #> '{integration,id}', 'title', old.action->'title',
-			'message', old.action->'text', 'severity', old.action->'severity'))
-		ELSE old.action END;
-	SELECT coalesce(a.action_type, old.action_type) AS type, coalesce(a.action_config, recorded) AS config INTO present
+	-- What was sent is kept as it was rendered, so the automation is asked first.
+	-- Without one, what history has is passed on as it is: in this form the worker
+	-- sends it as it stands, and takes nothing in it for a variable.
+	SELECT coalesce(a.action_type, old.action_type) AS type, coalesce(a.action_config, old.action) AS config INTO present
 	FROM (SELECT) nothing LEFT JOIN wb.automations a ON a.id = old.automation_id;
 
 	INSERT INTO wb.executions (automation_id, automation_name, origin, triggered_at, event_type, project_id, run_id,
@@ -80,14 +74,16 @@ BEGIN
 	RETURNING id INTO new_id;
 	INSERT INTO wb.deliveries (execution_id, integration_id, installation_id, due_at)
 	SELECT new_id, coalesce(present.config #>> '{genericWebhookActionInput,integrationID}',
-		present.config #>> '{notificationActionInput,integrationID}', '0')::bigint, i.id, clock_timestamp()
+		present.config #>> '{notificationActionInput,integrationID}', present.config #>> '{integration,id}', '0')::bigint,
+		i.id, clock_timestamp()
 	FROM wb.installation i;
 	PERFORM wb.wake();
 	RETURN new_id;
 END $$;
 COMMENT ON FUNCTION wb.replay(bigint) IS
 'Carries a settled execution out once more, as a new execution with origin ''replay'' and a new webhook-id, and returns its id. The event '
-'is the one of then; the action is the automation''s present one, or, where the automation is gone, what was sent. No cooldown '
+'is the one of then; the action is the automation''s present one, or, where the automation is gone, what was sent, with the names of '
+'secrets that stood in its payload and not their values. No cooldown '
 'applies. Raises undefined_object for an unknown id and object_not_in_prerequisite_state for one that is PENDING or that says that the '
 'automation could not be judged.';
 

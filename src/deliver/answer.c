@@ -69,36 +69,58 @@ wb_answer_keep_body(WbAnswer *answer, const char *bytes, size_t count)
 }
 
 /*
- * Overwrite each occurrence of a secret, in place.  Where the text was cut,
- * its end may be the start of one.
+ * Mark each byte of a secret's occurrences, also where they overlap.  Where
+ * the bytes were cut, their end may be the start of one.
  */
 static void
-mask_secret(char *text, const char *secret, bool is_cut)
+mark_secret(bool *marks, const char *bytes, size_t count, const char *secret,
+			bool is_cut)
 {
 	size_t		length = strlen(secret);
-	size_t		text_length = strlen(text);
-	char	   *found = text;
+	const char *end = bytes + count;
+	const char *found = bytes;
 
 	if (length < SECRET_MIN_BYTES)
 		return;
-	while ((found = strstr(found, secret)) != NULL)
+	while ((found = memmem(found, end - found, secret, length)) != NULL)
 	{
-		memset(found, '*', length);
-		found += length;
+		memset(marks + (found - bytes), true, length);
+		found++;
 	}
-	length = is_cut ? Min(length - 1, text_length) : 0;
+	length = is_cut ? Min(length - 1, count) : 0;
 	for (; length > 0; length--)
 	{
-		if (memcmp(text + text_length - length, secret, length) != 0)
+		if (memcmp(end - length, secret, length) != 0)
 			continue;
-		memset(text + text_length - length, '*', length);
+		memset(marks + count - length, true, length);
 		break;
 	}
 }
 
 /*
- * A copy of bytes from outside as text: what is invalid in the encoding of
- * the database, and each NUL, becomes a question mark.
+ * Overwrite all secrets, in place.  All are found before any is overwritten:
+ * one that is part of another would else hide it, and leave the rest of it.
+ */
+static void
+mask_secrets(char *bytes, size_t count, List *secrets, bool is_cut)
+{
+	bool	   *marks = palloc0(count * sizeof(bool));
+	ListCell   *cell;
+
+	foreach(cell, secrets)
+		mark_secret(marks, bytes, count, (char *) lfirst(cell), is_cut);
+	for (size_t at = 0; at < count; at++)
+	{
+		if (marks[at])
+			bytes[at] = '*';
+	}
+	pfree(marks);
+}
+
+/*
+ * A copy of bytes from outside as text, without secrets: what is invalid in
+ * the encoding of the database, and each NUL, becomes a question mark.  The
+ * secrets go first, while everything is as the receiver wrote it.
  */
 static char *
 clean_text(const char *bytes, size_t count, List *secrets)
@@ -107,10 +129,10 @@ clean_text(const char *bytes, size_t count, List *secrets)
 	bool		is_full = count == WB_ANSWER_KEPT_BYTES;
 	char	   *text = palloc(count + 1);
 	size_t		at = 0;
-	ListCell   *cell;
 
 	memcpy(text, bytes, count);
 	text[count] = '\0';
+	mask_secrets(text, count, secrets, is_full);
 	while (at < count)
 	{
 		int			length = -1;
@@ -125,9 +147,6 @@ clean_text(const char *bytes, size_t count, List *secrets)
 		else
 			text[at++] = '?';
 	}
-
-	foreach(cell, secrets)
-		mask_secret(text, (char *) lfirst(cell), is_full);
 	return text;
 }
 

@@ -199,6 +199,9 @@ extern void wb_notify_issue(const WbDelivery *delivery);
 
 /* deliver/request.c, slack.c, webhook.c */
 extern bool wb_request_prepare(WbDelivery *delivery);
+extern bool wb_request_is_rendered(const WbDelivery *delivery);
+extern char *wb_request_text(WbDelivery *delivery, const char *input_key,
+							 const char *key, const char *rendered_key);
 extern bool wb_request_fail(WbOutcome *outcome, const char *format,...)
 			__attribute__((format(printf, 2, 3)));
 extern char *wb_request_open_secret(const WbDelivery *delivery,

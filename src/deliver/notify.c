@@ -32,20 +32,6 @@
 #define QUEUE_MAX_USAGE		0.5
 #define QUEUE_RETRY_MS		60000
 
-/* A member of the action's input, expanded; NULL where it is missing. */
-static char *
-expand_input(WbDelivery *delivery, const char *key)
-{
-	JsonbValue *input = wb_json_get(&delivery->action_config->root,
-									"notifyActionInput");
-	char	   *text = NULL;
-
-	if (input != NULL && input->type == jbvBinary)
-		text = wb_json_get_text(input->val.binary.data, key);
-	return text == NULL ? NULL :
-		wb_template_expand(text, delivery, false, &delivery->outcome);
-}
-
 /* What a listener is told where the action does not say. */
 static char *
 describe_execution(const WbDelivery *delivery)
@@ -92,8 +78,10 @@ wb_notify_prepare(WbDelivery *delivery)
 
 	outcome->kind = WB_OUTCOME_DONE;
 	delivery->request = request;
-	request->channel = expand_input(delivery, "channel");
-	request->body = expand_input(delivery, "payload");
+	request->channel = wb_request_text(delivery, "notifyActionInput",
+									   "channel", "channel");
+	request->body = wb_request_text(delivery, "notifyActionInput",
+									"payload", "payload");
 	if (outcome->kind == WB_OUTCOME_FAILED)
 		return;
 	if (request->body == NULL)

@@ -15,8 +15,11 @@
  */
 #include "postgres.h"
 
+#include "catalog/namespace.h"
 #include "deliver/deliver.h"
+#include "mb/pg_wchar.h"
 #include "support/clock.h"
+#include "support/json.h"
 #include "utils/json.h"
 
 /* Shorter parts of an address are words, and not what makes it secret. */
@@ -46,6 +49,40 @@ wb_request_fail(WbOutcome *outcome, const char *format,...)
 	return false;
 }
 
+/*
+ * Was an action rendered before?  Then it is in the form that history keeps,
+ * which alone has this key (an automation's has no other than its input), and
+ * what it says is sent as it stands: a value in it that looks like a variable
+ * is none.
+ */
+bool
+wb_request_is_rendered(const WbDelivery *delivery)
+{
+	return wb_json_get(&delivery->action_config->root, "actionType") != NULL;
+}
+
+/*
+ * A text of the action: the member "key" of the input that its author wrote,
+ * expanded; or, where it was rendered before, "rendered_key" of that.  NULL
+ * where it is missing, and on failure, with the outcome filled.
+ */
+char *
+wb_request_text(WbDelivery *delivery, const char *input_key, const char *key,
+				const char *rendered_key)
+{
+	JsonbContainer *action = &delivery->action_config->root;
+	JsonbValue *input;
+	char	   *text = NULL;
+
+	if (wb_request_is_rendered(delivery))
+		return wb_json_get_text(action, rendered_key);
+	input = wb_json_get(action, input_key);
+	if (input != NULL && input->type == jbvBinary)
+		text = wb_json_get_text(input->val.binary.data, key);
+	return text == NULL ? NULL :
+		wb_template_expand(text, delivery, false, &delivery->outcome);
+}
+
 /* The same text as a member of JSON, with or without a "/" made safe. */
 static char *
 json_form(const char *value, bool with_slashes)
@@ -67,12 +104,37 @@ json_form(const char *value, bool with_slashes)
 }
 
 /*
- * Have a secret masked in whatever comes back, in every form in which a
+ * A text in UTF-8, as bodies are; NULL where the database has no other
+ * encoding.  What has no equivalent ends it: this must not raise.
+ */
+static char *
+utf8_form(const char *value)
+{
+	int			encoding = GetDatabaseEncoding();
+	int			length = strlen(value);
+	int			room = length * MAX_CONVERSION_GROWTH + 1;
+	Oid			function;
+	char	   *form;
+
+	if (encoding == PG_UTF8 || encoding == PG_SQL_ASCII)
+		return NULL;
+	function = FindDefaultConversionProc(encoding, PG_UTF8);
+	if (!OidIsValid(function))
+		return NULL;
+	form = palloc0(room);
+	pg_do_encoding_conversion_buf(function, encoding, PG_UTF8,
+								  (unsigned char *) unconstify(char *, value),
+								  length, (unsigned char *) form, room, true);
+	return form;
+}
+
+/*
+ * Have a text masked in whatever comes back, in every form in which a
  * receiver repeats what it was sent: as it is, out of JSON, and of an address
  * what stands behind the host, in the whole and in its longer parts.
  */
 static void
-remember_secret(WbRequest *request, const char *value)
+remember_forms(WbRequest *request, const char *value)
 {
 	const char *path = strstr(value, "://");
 
@@ -93,6 +155,18 @@ remember_secret(WbRequest *request, const char *value)
 									   pnstrdup(path, length));
 		path += length + (path[length] == '\0' ? 0 : 1);
 	}
+}
+
+static void
+remember_secret(WbRequest *request, const char *value)
+{
+	char	   *converted = utf8_form(value);
+
+	remember_forms(request, value);
+	if (converted == NULL)
+		return;
+	remember_forms(request, converted);
+	explicit_bzero(converted, strlen(converted));
 }
 
 /*

@@ -82,18 +82,16 @@ make_title_url(WbDelivery *delivery)
 	return url == NULL ? NULL : encode_url(url);
 }
 
-/* A member of the action's input, expanded; empty where it is missing. */
+/* A text of the action; empty where it is missing, NULL on failure. */
 static char *
-expand_input(WbDelivery *delivery, const char *key)
+read_text(WbDelivery *delivery, const char *key, const char *rendered_key)
 {
-	JsonbValue *input = wb_json_get(&delivery->action_config->root,
-									"notificationActionInput");
-	char	   *text = NULL;
+	char	   *text = wb_request_text(delivery, "notificationActionInput",
+									   key, rendered_key);
 
-	if (input != NULL && input->type == jbvBinary)
-		text = wb_json_get_text(input->val.binary.data, key);
-	return wb_template_expand(text == NULL ? "" : text, delivery, false,
-							  &delivery->outcome);
+	if (text == NULL && delivery->outcome.kind != WB_OUTCOME_FAILED)
+		return pstrdup("");
+	return text;
 }
 
 /* A title is one line, or its markup would not hold. */
@@ -151,10 +149,10 @@ summarize(WbDelivery *delivery, Notification *notification)
 static bool
 read_notification(WbDelivery *delivery, Notification *notification)
 {
-	const char *severity = expand_input(delivery, "severity");
+	const char *severity = read_text(delivery, "severity", "severity");
 
-	notification->title = expand_input(delivery, "title");
-	notification->message = expand_input(delivery, "message");
+	notification->title = read_text(delivery, "title", "title");
+	notification->message = read_text(delivery, "message", "text");
 	if (severity == NULL || notification->title == NULL ||
 		notification->message == NULL)
 		return false;

@@ -32,12 +32,14 @@
 static Jsonb *
 find_payload(const WbDelivery *delivery)
 {
-	JsonbValue *input = wb_json_get(&delivery->action_config->root,
-									"genericWebhookActionInput");
+	JsonbContainer *action = &delivery->action_config->root;
+	JsonbValue *input = wb_json_get(action, "genericWebhookActionInput");
 	JsonbValue *payload = NULL;
 	char	   *text;
 
-	if (input != NULL && input->type == jbvBinary)
+	if (wb_request_is_rendered(delivery))
+		payload = wb_json_get(action, "requestPayload");
+	else if (input != NULL && input->type == jbvBinary)
 		payload = wb_json_get(input->val.binary.data, "requestPayload");
 	if (payload == NULL || payload->type == jbvNull)
 		return wb_json_parse_text("{}");
@@ -74,10 +76,12 @@ static Jsonb *
 expand_payload(WbDelivery *delivery, Jsonb *payload)
 {
 	WbOutcome  *outcome = &delivery->outcome;
-	bool		has_secret;
-	Jsonb	   *shown = wb_template_expand_json(payload, delivery, false,
-												&has_secret, outcome);
+	bool		has_secret = false;
+	Jsonb	   *shown = payload;
 
+	if (!wb_request_is_rendered(delivery))
+		shown = wb_template_expand_json(payload, delivery, false, &has_secret,
+										outcome);
 	if (shown == NULL)
 		return NULL;
 	record_action(delivery, shown);

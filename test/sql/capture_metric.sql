@@ -45,7 +45,7 @@ COPY wb.run_metrics (run_id, name, step, value) FROM stdin;
 EXECUTE fired(91701);
 
 -- COPY in the opposite order: a late step goes to its place, and is judged
--- where it changes the newest window
+-- there
 COPY wb.run_metrics (run_id, name, step, value) FROM stdin;
 91702	loss	3	3
 91702	loss	2	9
@@ -90,7 +90,7 @@ INSERT INTO wb.run_metrics (run_id, name, step, value) VALUES (:run, 'loss', 3, 
 ON CONFLICT DO NOTHING;
 EXECUTE fired(:run);
 
--- one upsert that replaces, adds, and reaches back behind every window
+-- one upsert that replaces, adds, and reaches back
 INSERT INTO wb.run_metrics (run_id, name, step, value) VALUES (:run, 'loss', 3, 6), (:run, 'loss', 4, 7), (:run, 'loss', 1, 30)
 ON CONFLICT (run_id, name, step) DO UPDATE SET value = excluded.value;
 EXECUTE fired(:run);

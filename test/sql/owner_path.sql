@@ -134,7 +134,7 @@ CREATE TABLE log (why text);
 CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS
 	$$BEGIN INSERT INTO log VALUES (NEW.why); RETURN NEW; END$$;
 CREATE FUNCTION is_long(text) RETURNS boolean IMMUTABLE LANGUAGE plpgsql AS $$BEGIN RETURN length($1) > 3; END$$;
-CREATE FUNCTION may_see(bigint) RETURNS boolean STABLE LANGUAGE sql AS 'SELECT $1 > 0';
+CREATE FUNCTION may_see(bigint) RETURNS boolean STABLE LANGUAGE sql SET search_path = pg_catalog AS 'SELECT $1 > 0';
 CREATE FUNCTION standing() RETURNS boolean STABLE LANGUAGE sql RETURN true;
 CREATE TRIGGER note AFTER INSERT ON wb.executions FOR EACH ROW EXECUTE FUNCTION note();
 CREATE INDEX ON wb.executions (is_long(why));

@@ -64,7 +64,7 @@ INSERT INTO wb.run_metrics (run_id, name, step, value) VALUES
 EXECUTE fired(:run);
 EXECUTE fired(:other);
 
--- NaN in a window makes its average, minimum and maximum NaN until it has left
+-- NaN counts towards a window, and is left out of average, minimum and maximum
 SELECT wb.start_run(:project) AS run \gset
 INSERT INTO wb.run_metrics (run_id, name, step, value) VALUES
 	(:run, 'b', 1, 5), (:run, 'b', 2, 'NaN'), (:run, 'b', 3, 5), (:run, 'b', 4, 5), (:run, 'b', 5, 5),
@@ -79,7 +79,7 @@ INSERT INTO wb.run_metrics (run_id, name, step, value) VALUES
 	(:run, 'c', 1, '-Infinity'), (:run, 'c', 2, '-Infinity');
 EXECUTE fired(:run);
 SELECT wb.start_run(:project) AS run \gset
-INSERT INTO wb.run_metrics (run_id, name, step, value) SELECT :run, 'a', g, 1e308 FROM generate_series(1, 5) g;
+INSERT INTO wb.run_metrics (run_id, name, step, value) SELECT :run, 'a', g, 1e308 + g * 1e300 FROM generate_series(1, 5) g;
 SELECT event->>'observed' AS observed FROM wb.executions WHERE run_id = :run;
 
 -- a negative average, and = and <> of an average

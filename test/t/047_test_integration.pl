@@ -53,7 +53,7 @@ is($endpoint->wait_for_request->{body}, '{}', 'which is an empty object then');
 # Slack: title, message and severity are the payload.
 $endpoint->set_answer({ status => 200, body => 'ok' });
 is((try($slack))[0], 't|200|ok', 'a Slack channel can be tried');
-is(JSON::PP->new->decode($endpoint->wait_for_request->{body})->{text}, '*Test of Slack integration #alerts*', 'with a title of its own');
+is(JSON::PP->new->decode($endpoint->wait_for_request->{body})->{text}, '*Test of this Slack integration*', 'with a title of its own');
 try(qq($slack, '{"title": "hello", "severity": "ERROR"}'));
 my $body = JSON::PP->new->decode($endpoint->wait_for_request->{body});
 is("$body->{text} $body->{attachments}[0]{color}", '*hello* #d92d20', 'or with yours');

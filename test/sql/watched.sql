@@ -1,14 +1,14 @@
--- The library answers the WHEN clause of its trigger on wb.run_metrics itself,
--- as long as the clause is the one that wb.setup() wrote.
+-- The executor asks the WHEN clause of the trigger on wb.run_metrics, which
+-- lets rows pass that nobody looks at, and does nothing for whoever calls it.
 \set SHOW_CONTEXT never
 SET client_min_messages = error;
-CREATE DATABASE regression_when_clause TEMPLATE template0;
-\connect regression_when_clause
+CREATE DATABASE regression_watched TEMPLATE template0;
+\connect regression_watched
 SET client_min_messages = error;
 CREATE EXTENSION wb_automations;
 SELECT wb.setup() \gset
-INSERT INTO wb.runs (id, project_id) VALUES (1, wb.create_project('when_clause', 'p'));
-SELECT wb.create_automation('any', wb.on_run_metric(wb.project('when_clause', 'p'), wb.metric('loss', '>', 0)),
+INSERT INTO wb.runs (id, project_id) VALUES (1, wb.create_project('watched', 'p'));
+SELECT wb.create_automation('any', wb.on_run_metric(wb.project('watched', 'p'), wb.metric('loss', '>', 0)),
 	wb.do_nothing(), cooldown => '0') AS automation \gset
 CREATE FUNCTION fired() RETURNS text LANGUAGE sql AS
 'WITH gone AS (DELETE FROM wb.executions RETURNING id, event->>''step'' AS step) SELECT string_agg(step, '' '' ORDER BY id) FROM gone';
@@ -60,11 +60,59 @@ INSERT INTO wb.run_metrics (run_id, name, step, value) VALUES (2, 'other', 1, 1)
 BEGIN;
 INSERT INTO wb.runs (id, project_id) SELECT 2, project_id FROM wb.runs;
 INSERT INTO wb.run_metrics (run_id, name, step, value) VALUES (2, 'other', 1, 1);
-PREPARE TRANSACTION 'when_clause';
+PREPARE TRANSACTION 'watched';
 INSERT INTO wb.run_metrics (run_id, name, step, value) VALUES (2, 'other', 2, 1);
-COMMIT PREPARED 'when_clause';
+COMMIT PREPARED 'watched';
 INSERT INTO wb.run_metrics (run_id, name, step, value) VALUES (2, 'other', 2, 1);
 SELECT count(*) FROM wb.run_metrics WHERE run_id = 2;
 
+-- a trigger of the user's with a clause of the same shape is asked what it says
+INSERT INTO wb.run_metrics (run_id, name, step, value) VALUES (1, 'other', 2, 1);
+CREATE FUNCTION never(bigint, text) RETURNS boolean LANGUAGE sql AS 'SELECT false';
+CREATE TRIGGER z_tell AFTER INSERT ON wb.run_metrics FOR EACH ROW WHEN (never(NEW.step, NEW.name)) EXECUTE FUNCTION tell();
+INSERT INTO wb.run_metrics (run_id, name, step, value) VALUES (7, 'other', 1, 1);
+INSERT INTO wb.run_metrics (run_id, name, step, value) VALUES (1, 'loss', 30, 1);
+SELECT fired();
+DROP TRIGGER z_tell ON wb.run_metrics;
+
+-- to call wb.watched by hand makes no run known
+SELECT wb.watched(424242, 'zz');
+INSERT INTO wb.run_metrics (run_id, name, step, value) VALUES (424242, 'zz', 1, 1);
+SELECT wb.lost(1, 'loss');
+
+-- whoever cannot write to wb.run_metrics gets no answer; a column suffices
+CREATE ROLE regress_watched;
+GRANT USAGE ON SCHEMA wb TO regress_watched;
+SET ROLE regress_watched;
+SELECT wb.watched(1, 'loss') AS nothing, wb.watched(424242, 'zz') AS nor_that;
+RESET ROLE;
+GRANT INSERT (run_id) ON wb.run_metrics TO regress_watched;
+SET ROLE regress_watched;
+SELECT wb.watched(1, 'loss') AS a_column, wb.watched(1, 'unheard') AS no_rule, wb.watched(424242, 'unheard') AS no_run;
+RESET ROLE;
+REVOKE INSERT (run_id) ON wb.run_metrics FROM regress_watched;
+GRANT DELETE ON wb.run_metrics TO regress_watched;
+SET ROLE regress_watched;
+SELECT wb.watched(1, 'loss') AS may_delete;
+RESET ROLE;
+REVOKE DELETE ON wb.run_metrics FROM regress_watched;
+
+-- a rule that is made while a statement runs: the rows of a series that had
+-- begun are not judged by it, those of one that begins afterwards are
+CREATE FUNCTION make_rules() RETURNS float8 LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM wb.create_automation('on ' || m, wb.on_run_metric(wb.project('watched', 'p'), wb.max(m, '>', 0, 2)), wb.do_nothing(), cooldown => '0')
+	FROM unnest('{begun,later}'::text[]) m;
+	RETURN 5;
+END $$;
+INSERT INTO wb.run_metrics (run_id, name, step, value)
+SELECT 1, CASE WHEN s <= 10 THEN 'begun' ELSE 'later' END, s, CASE s WHEN 5 THEN make_rules() ELSE s END FROM generate_series(1, 14) s;
+SELECT automation_name, event->>'step' AS step, event->>'metricValues' AS judged FROM wb.executions ORDER BY id;
+DELETE FROM wb.executions;
+INSERT INTO wb.run_metrics (run_id, name, step, value) VALUES (1, 'begun', 21, 21), (1, 'later', 21, 21);
+SELECT automation_name, event->>'step' AS step, event->>'metricValues' AS judged FROM wb.executions ORDER BY id;
+
+DROP OWNED BY regress_watched;
+DROP ROLE regress_watched;
 \connect contrib_regression
-DROP DATABASE regression_when_clause;
+DROP DATABASE regression_watched;

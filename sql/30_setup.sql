@@ -179,6 +179,12 @@ END $$;
 COMMENT ON FUNCTION wb.warn_without_worker() IS
 'Warns where no worker runs and none is about to start.';
 
+CREATE FUNCTION wb.table_problems(OUT problems text, OUT remedy text, OUT is_readable boolean)
+LANGUAGE C STABLE AS 'MODULE_PATHNAME', 'wb_sql_table_problems';
+COMMENT ON FUNCTION wb.table_problems() IS
+'Where the tables differ from what wb.setup() makes, as far as the library reads them, and what to run about it; NULL where they do not. '
+'is_readable: false where more than indexes is missing. Part of wb.status().';
+
 -- Functions that run as the owner of our tables when somebody else's row makes
 -- something fire or goes, and that look among that user's temporary tables before
 -- others: where pg_temp is not named in a path, it is searched first.

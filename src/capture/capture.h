@@ -16,6 +16,7 @@
 
 #include "commands/trigger.h"
 #include "fmgr.h"
+#include "support/relation.h"
 #include "wb_automations.h"
 
 /* capture/artifact_row.c */
@@ -32,7 +33,7 @@ extern void wb_met_runs_lose(int64 run_id, const char *name, int length);
 
 /* capture/trigger.c */
 extern TriggerData *wb_trigger_check(FunctionCallInfo fcinfo, const char *name,
-									 TriggerEvent allowed);
+									 TriggerEvent allowed, WbTable table);
 extern HeapTuple wb_trigger_new_row(const TriggerData *trigger);
 extern char *wb_trigger_text(const TriggerData *trigger, HeapTuple row,
 							 const char *column);

@@ -32,6 +32,7 @@
 #include "decide/decide.h"
 #include "support/compat.h"
 #include "support/relation.h"
+#include "support/shape.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
@@ -324,13 +325,22 @@ is_same_place(const MetricRow *old_row, const MetricRow *new_row)
 		strcmp(old_row->name, new_row->name) == 0;
 }
 
-/* A row was queued, and capture was switched off before it was judged. */
+/*
+ * A row was queued that is not judged: capture was switched off meanwhile, or
+ * the table is not what it should be.
+ */
 static void
 lose_row(const TriggerData *trigger)
 {
 	HeapTuple	row = wb_trigger_new_row(trigger);
-	char	   *name = wb_trigger_text(trigger, row, "name");
+	char	   *name;
 
+	if (!wb_shape_is_readable(trigger->tg_relation, WB_TABLE_RUN_METRICS))
+	{
+		wb_series_cache_void();
+		return;
+	}
+	name = wb_trigger_text(trigger, row, "name");
 	wb_met_runs_lose(wb_trigger_id(trigger, row, "run_id"), name,
 					 strlen(name));
 }
@@ -340,7 +350,8 @@ Datum
 wb_sql_capture_run_metric(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigger = wb_trigger_check(fcinfo, "wb.capture_run_metric",
-											TRIGGER_EVENT_UPDATE);
+											TRIGGER_EVENT_UPDATE,
+											WB_TABLE_RUN_METRICS);
 	StatementState *state;
 	MemoryContext before;
 	HeapTuple	tuple;

@@ -25,6 +25,7 @@
 #include "support/document.h"
 #include "support/owner.h"
 #include "support/plan.h"
+#include "support/row.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/timestamp.h"
@@ -83,8 +84,7 @@ static WbAppendTarget deliveries = {
 static pg_uuid_t *
 read_installation(void)
 {
-	Oid			oid = wb_relation_oid(WB_TABLE_INSTALLATION);
-	Relation	table = table_open(oid, AccessShareLock);
+	Relation	table = wb_relation_open(WB_TABLE_INSTALLATION);
 	WbScan		scan;
 	ScanKeyData key;
 	bool		is_null;
@@ -207,9 +207,8 @@ insert_row(WbPlan *plan, WbAppendRow *row, int expected)
 		elog(ERROR, "could not connect to SPI");
 	is_written = wb_plan_run(plan, row->values, nulls, expected) > 0;
 	if (is_written && expected == SPI_OK_INSERT_RETURNING)
-		row->values[EXECUTION_ID] = SPI_getbinval(SPI_tuptable->vals[0],
-												  SPI_tuptable->tupdesc, 1,
-												  &is_null);
+		row->values[EXECUTION_ID] = wb_row_value(SPI_tuptable, 0, 1, INT8OID,
+												 &is_null);
 	SPI_finish();
 	return is_written;
 }

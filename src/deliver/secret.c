@@ -27,6 +27,7 @@
 #include "funcapi.h"
 #include "support/compat.h"
 #include "support/plan.h"
+#include "support/row.h"
 #include "support/setting.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -179,20 +180,18 @@ fetch_sealed(int64 entity_id, const char *name, MemoryContext context,
 			 char **key_id, bytea **sealed)
 {
 	Datum		values[2];
-	TupleDesc	columns;
 	MemoryContext before;
 	bool		is_null;
+	Datum		value;
 
 	values[0] = Int64GetDatum(entity_id);
 	values[1] = CStringGetTextDatum(name);
 	if (wb_plan_run(&find_secret_plan, values, NULL, SPI_OK_SELECT) == 0)
 		return false;
-	columns = SPI_tuptable->tupdesc;
 	before = MemoryContextSwitchTo(context);
-	*key_id = TextDatumGetCString(SPI_getbinval(SPI_tuptable->vals[0], columns,
-												1, &is_null));
-	*sealed = DatumGetByteaPCopy(SPI_getbinval(SPI_tuptable->vals[0], columns,
-											   2, &is_null));
+	*key_id = wb_row_text(SPI_tuptable, 0, 1);
+	value = wb_row_value(SPI_tuptable, 0, 2, BYTEAOID, &is_null);
+	*sealed = DatumGetByteaPCopy(value);
 	MemoryContextSwitchTo(before);
 	return true;
 }

@@ -19,6 +19,7 @@
 #include "deliver/worker.h"
 #include "support/clock.h"
 #include "support/plan.h"
+#include "support/row.h"
 #include "support/setting.h"
 #include "utils/timestamp.h"
 
@@ -73,8 +74,7 @@ static int64
 read_number(int64 none)
 {
 	bool		is_null;
-	Datum		value = SPI_getbinval(SPI_tuptable->vals[0],
-									  SPI_tuptable->tupdesc, 1, &is_null);
+	Datum		value = wb_row_value(SPI_tuptable, 0, 1, INT8OID, &is_null);
 
 	return is_null ? none : DatumGetInt64(value);
 }

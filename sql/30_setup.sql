@@ -211,12 +211,48 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION wb.warn_of_overloads() IS 'Warns of what wb.find_overloads() finds. Part of wb.setup().';
 
+CREATE FUNCTION wb.table_problems(OUT problems text, OUT remedy text, OUT is_readable boolean)
+LANGUAGE C STABLE AS 'MODULE_PATHNAME', 'wb_sql_table_problems';
+COMMENT ON FUNCTION wb.table_problems() IS
+'Where the tables differ from what wb.setup() makes, as far as the library reads them, and what to run about it; NULL where they do not. '
+'is_readable: false where more than indexes is missing. Part of wb.status().';
+
+-- Functions that run as the owner of our tables when somebody else's row makes
+-- something fire or goes, and that look among that user's temporary tables before
+-- others: where pg_temp is not named in a path, it is searched first.
+CREATE FUNCTION wb.unpinned_functions(OUT names text, OUT remedy text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+WITH RECURSIVE tables (oid) AS (
+	SELECT c.oid FROM pg_class c WHERE c.relnamespace = 'wb'::regnamespace AND c.relkind IN ('r', 'p')
+	UNION SELECT i.inhrelid FROM pg_inherits i JOIN tables t ON t.oid = i.inhparent),
+parts (classid, objid) AS (
+	SELECT 'pg_attrdef'::regclass, d.oid FROM pg_attrdef d JOIN tables t ON t.oid = d.adrelid
+	UNION ALL SELECT 'pg_constraint'::regclass, k.oid FROM pg_constraint k JOIN tables t ON t.oid = k.conrelid
+	UNION ALL SELECT 'pg_class'::regclass, i.indexrelid FROM pg_index i JOIN tables t ON t.oid = i.indrelid
+	UNION ALL SELECT 'pg_policy'::regclass, p.oid FROM pg_policy p JOIN tables t ON t.oid = p.polrelid
+	UNION ALL SELECT 'pg_rewrite'::regclass, r.oid FROM pg_rewrite r JOIN tables t ON t.oid = r.ev_class
+	UNION ALL SELECT 'pg_trigger'::regclass, g.oid FROM pg_trigger g JOIN tables t ON t.oid = g.tgrelid),
+functions (name) AS (SELECT DISTINCT f.oid::regprocedure
+	FROM parts p JOIN pg_depend d ON d.classid = p.classid AND d.objid = p.objid AND d.refclassid = 'pg_proc'::regclass
+	JOIN pg_proc f ON f.oid = d.refobjid JOIN pg_language l ON l.oid = f.prolang
+	WHERE l.lanname NOT IN ('internal', 'c') AND f.prosqlbody IS NULL
+		AND NOT EXISTS (SELECT FROM unnest(f.proconfig) s WHERE s ~ '^search_path=(.*, *)?"?pg_temp"?$'))
+SELECT string_agg(name::text, ', ' ORDER BY name),
+	'Run ' || string_agg(format('ALTER FUNCTION %s SET search_path = pg_catalog, pg_temp;', name), ' ' ORDER BY name)
+	|| ' Schemas that such a function needs go before pg_temp, if nobody else may create anything in them.'
+FROM functions
+$$;
+COMMENT ON FUNCTION wb.unpinned_functions() IS
+'Functions of triggers, rules, policies, checks, defaults and indexes on the tables that set no search_path which ends with pg_temp, and what to run about it; '
+'NULL where there are none. What they name without a schema may be a temporary table of whoever writes. Part of wb.status().';
+
 CREATE FUNCTION wb.setup() RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	owner name := (SELECT pg_get_userbyid(c.relowner) FROM pg_class c
 		JOIN pg_namespace n ON n.oid = c.relnamespace
 		WHERE n.nspname = 'wb' AND c.relname = 'executions');
+	unpinned record;
 BEGIN
 	IF owner <> current_user THEN
 		RAISE EXCEPTION 'wb.setup() was called by "%", but the tables belong to "%"', current_user, owner
@@ -235,11 +271,17 @@ BEGIN
 	PERFORM wb.wake();
 	PERFORM wb.warn_without_worker();
 	PERFORM wb.warn_of_overloads();
+	SELECT * INTO unpinned FROM wb.unpinned_functions();
+	IF unpinned.names IS NOT NULL THEN
+		RAISE WARNING 'functions on the tables set no search_path that ends with pg_temp: %', unpinned.names
+		USING HINT = unpinned.remedy;
+	END IF;
 END $$;
 COMMENT ON FUNCTION wb.setup() IS
 'Makes the tables, views and triggers in schema wb, owned by the caller, and the key file that seals secrets. Run it after '
 'CREATE EXTENSION and after ALTER EXTENSION ... UPDATE; what is there already stays as it is. Errors: insufficient_privilege '
-'where the tables belong to another role. Warns where no worker would deliver, and where somebody who is no superuser may make functions in schema wb.';
+'where the tables belong to another role. Warns where no worker would deliver, of functions of yours on the tables that set no search_path, and where '
+'somebody who is no superuser may make functions in schema wb.';
 REVOKE EXECUTE ON FUNCTION wb.setup(), wb.create_tables(), wb.attach_triggers(), wb.create_views() FROM PUBLIC;
 
 CREATE FUNCTION wb.arm(backlog text) RETURNS uuid

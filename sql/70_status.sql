@@ -24,6 +24,7 @@ DECLARE
 	deaf text;
 	most bigint;
 	troubled text;
+	tables record;
 BEGIN
 	PERFORM wb.require_setup();
 
@@ -37,6 +38,13 @@ BEGIN
 			WHEN captures THEN 'rows are judged' ELSE 'rows that this session writes are not judged' END,
 		CASE WHEN deaf IS NOT NULL THEN 'Run SELECT wb.setup(); if they are missing, ALTER TABLE ... ENABLE TRIGGER if they are disabled.'
 			WHEN NOT captures THEN 'The setting wb_automations.capture is off.' END;
+
+	SELECT * INTO tables FROM wb.table_problems();
+	RETURN QUERY SELECT 'tables', tables.problems IS NULL,
+		coalesce('neither judged nor sent: ' || tables.problems, 'they are as wb.setup() makes them'), tables.remedy;
+	RETURN QUERY SELECT 'functions', names IS NULL,
+		coalesce('these set no search_path that ends with pg_temp: ' || names, 'those on the tables set a search_path that ends with pg_temp'), remedy
+	FROM wb.unpinned_functions();
 
 	RETURN QUERY SELECT 'launcher', wb.launcher_pid() IS NOT NULL,
 		coalesce('runs as process ' || wb.launcher_pid(), 'does not run: the library is not preloaded'),
@@ -55,6 +63,11 @@ BEGIN
 		'the setting wb_automations.delivery is ' || current_setting('wb_automations.delivery'),
 		CASE current_setting('wb_automations.delivery') WHEN 'off' THEN 'Nothing is taken from the queue.'
 			WHEN 'dry_run' THEN 'Requests are rendered into history and not sent.' END;
+
+	-- what follows reads the tables
+	IF NOT tables.is_readable THEN
+		RETURN;
+	END IF;
 
 	SELECT i.*, i.system_identifier = s.system_identifier AND i.database_oid = d.oid AS is_here INTO installed
 	FROM wb.installation i, pg_control_system() s, pg_database d WHERE d.datname = current_database();

@@ -25,6 +25,7 @@
 #include "miscadmin.h"
 #include "support/compat.h"
 #include "support/relation.h"
+#include "support/shape.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -187,6 +188,8 @@ wb_sql_check_alias(PG_FUNCTION_ARGS)
 				 errmsg("function \"%s\" must be fired after a row is inserted, or before it is changed",
 						"wb.check_alias")));
 
+	wb_shape_require_readable(trigger->tg_relation,
+							  WB_TABLE_ARTIFACT_ALIASES);
 	row = wb_trigger_new_row(trigger);
 	written = read_alias(trigger, row);
 	before = read_alias(trigger, trigger->tg_trigtuple);

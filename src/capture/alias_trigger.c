@@ -39,7 +39,8 @@ Datum
 wb_sql_capture_alias(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigger = wb_trigger_check(fcinfo, "wb.capture_alias",
-											TRIGGER_EVENT_UPDATE);
+											TRIGGER_EVENT_UPDATE,
+											WB_TABLE_ARTIFACT_ALIASES);
 	HeapTuple	row;
 	WbEvent		event = {.type = WB_EVENT_ADD_ARTIFACT_ALIAS};
 

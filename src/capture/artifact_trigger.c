@@ -49,7 +49,8 @@ Datum
 wb_sql_capture_artifact(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigger = wb_trigger_check(fcinfo, "wb.capture_artifact",
-											TRIGGER_EVENT_UPDATE);
+											TRIGGER_EVENT_UPDATE,
+											WB_TABLE_ARTIFACTS);
 	HeapTuple	row;
 	WbEvent		event = {.type = WB_EVENT_CREATE_ARTIFACT};
 

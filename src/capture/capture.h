@@ -16,6 +16,7 @@
 
 #include "commands/trigger.h"
 #include "fmgr.h"
+#include "support/relation.h"
 #include "wb_automations.h"
 
 /* capture/artifact_row.c */
@@ -25,6 +26,10 @@ extern List *wb_artifact_aliases(int64 artifact_id, int64 collection_id);
 extern List *wb_artifact_tags(int64 artifact_id);
 extern List *wb_artifact_faces(WbEvent *event);
 
+/* capture/frozen_row.c */
+extern bool wb_frozen_row_is(HeapTuple tuple);
+extern void wb_frozen_row_warn(void);
+
 /* capture/met_runs.c */
 extern int64 wb_met_runs_project(int64 run_id);
 extern void wb_met_runs_learn(int64 run_id, int64 project_id);
@@ -32,7 +37,7 @@ extern void wb_met_runs_lose(int64 run_id, const char *name, int length);
 
 /* capture/trigger.c */
 extern TriggerData *wb_trigger_check(FunctionCallInfo fcinfo, const char *name,
-									 TriggerEvent allowed);
+									 TriggerEvent allowed, WbTable table);
 extern HeapTuple wb_trigger_new_row(const TriggerData *trigger);
 extern char *wb_trigger_text(const TriggerData *trigger, HeapTuple row,
 							 const char *column);

@@ -17,6 +17,7 @@
 #include "capture/capture.h"
 #include "catalog/pg_type.h"
 #include "support/compat.h"
+#include "support/owner.h"
 #include "support/plan.h"
 #include "support/relation.h"
 #include "utils/builtins.h"
@@ -54,18 +55,36 @@ check_deletion(FunctionCallInfo fcinfo, const char *name)
 	return trigger;
 }
 
+/* The id of the row; its table may be any that a trigger of ours is put on. */
+static Datum
+deleted_id(const TriggerData *trigger)
+{
+	Relation	table = trigger->tg_relation;
+	AttrNumber	number = wb_relation_attribute(table, "id");
+	Oid			type = TupleDescAttr(RelationGetDescr(table),
+									 number - 1)->atttypid;
+
+	if (type != INT8OID)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("column \"id\" of table \"%s\" is of type %s, not bigint",
+						RelationGetRelationName(table), format_type_be(type)),
+				 errhint("What belongs to the row cannot be found.")));
+	return Int64GetDatum(wb_trigger_id(trigger, trigger->tg_trigtuple, "id"));
+}
+
 static void
 delete_as_owner(WbPlan *plan, Datum *values)
 {
 	WbIdentity	before;
 
-	if (!wb_relation_become_owner(&before))
+	if (!wb_owner_become(&before))
 		return;
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "could not connect to SPI");
 	wb_plan_run(plan, values, NULL, SPI_OK_DELETE);
 	SPI_finish();
-	wb_relation_restore_identity(&before);
+	wb_owner_leave(&before);
 }
 
 /* wb.forget_run() returns trigger: the metrics of a run go with it */
@@ -75,8 +94,7 @@ wb_sql_forget_run(PG_FUNCTION_ARGS)
 	const TriggerData *trigger = check_deletion(fcinfo, "wb.forget_run");
 	Datum		values[1];
 
-	values[0] = Int64GetDatum(wb_trigger_id(trigger, trigger->tg_trigtuple,
-											"id"));
+	values[0] = deleted_id(trigger);
 	delete_as_owner(&delete_metrics, values);
 	return PointerGetDatum(NULL);
 }
@@ -88,8 +106,12 @@ wb_sql_forget_scope(PG_FUNCTION_ARGS)
 	const TriggerData *trigger = check_deletion(fcinfo, "wb.forget_scope");
 	Datum		values[2];
 
-	values[0] = Int64GetDatum(wb_trigger_id(trigger, trigger->tg_trigtuple,
-											"id"));
+	if (trigger->tg_trigger->tgnargs != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function \"%s\" needs one argument, the type of the scope",
+						"wb.forget_scope")));
+	values[0] = deleted_id(trigger);
 	values[1] = CStringGetTextDatum(trigger->tg_trigger->tgargs[0]);
 	delete_as_owner(&delete_automations, values);
 	return PointerGetDatum(NULL);

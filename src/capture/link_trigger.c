@@ -24,7 +24,8 @@ Datum
 wb_sql_capture_link(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigger = wb_trigger_check(fcinfo, "wb.capture_link",
-											TRIGGER_EVENT_DELETE);
+											TRIGGER_EVENT_DELETE,
+											WB_TABLE_ARTIFACT_LINKS);
 	HeapTuple	row;
 	bool		is_unlinked;
 	WbEvent		event = {.type = WB_EVENT_LINK_MODEL};

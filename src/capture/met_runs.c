@@ -38,6 +38,7 @@
 #include "support/invalidation.h"
 #include "support/relation.h"
 #include "support/setting.h"
+#include "support/shape.h"
 #include "utils/acl.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
@@ -370,7 +371,7 @@ wb_sql_watched(PG_FUNCTION_ARGS)
 		PG_RETURN_BOOL(false);
 
 	/* the trigger is ENABLE ALWAYS only so that we hear of it */
-	if (!wb_setting_capture ||
+	if (!wb_setting_capture || !wb_shape_is_right() ||
 		SessionReplicationRole == SESSION_REPLICATION_ROLE_REPLICA)
 	{
 		wb_met_runs_lose(key.run_id, key.name, key.length);

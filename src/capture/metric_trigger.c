@@ -32,6 +32,7 @@
 #include "decide/decide.h"
 #include "support/compat.h"
 #include "support/relation.h"
+#include "support/shape.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
@@ -288,33 +289,14 @@ judge_row(StatementState *state, SeriesEntry *entry, const MetricRow *row,
 						&state->source);
 }
 
-/*
- * Was a row written by COPY ... FREEZE?  Everybody sees it at once, even a
- * snapshot of before the statement, so nothing tells what came before it.
- */
-static bool
-is_frozen(HeapTuple tuple)
-{
-	HeapTupleHeader header = tuple->t_data;
-
-	return HeapTupleHeaderXminFrozen(header) &&
-		TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetRawXmin(header));
-}
-
-/* Such rows are not judged, and whoever keeps their series reads it again. */
+/* A row that cannot be judged: whoever keeps its series reads it again. */
 static void
 pass_over(StatementState *state, const MetricRow *row)
 {
 	wb_met_runs_lose(row->run_id, row->name, strlen(row->name));
-	if (state->has_warned)
-		return;
+	if (!state->has_warned)
+		wb_frozen_row_warn();
 	state->has_warned = true;
-	ereport(WARNING,
-			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-			 errmsg("automations do not judge rows of COPY FREEZE"),
-			 errdetail("Such rows are visible before they are judged."),
-			 errhint("Leave FREEZE out, or see wb.backtest() for what they would have caused."),
-			 errhidecontext(true)));
 }
 
 /* Did an UPDATE leave the row where it was in its series? */
@@ -326,13 +308,22 @@ is_same_place(const MetricRow *old_row, const MetricRow *new_row)
 		strcmp(old_row->name, new_row->name) == 0;
 }
 
-/* A row was queued, and capture was switched off before it was judged. */
+/*
+ * A row was queued that is not judged: capture was switched off meanwhile, or
+ * the table is not what it should be.
+ */
 static void
 lose_row(const TriggerData *trigger)
 {
 	HeapTuple	row = wb_trigger_new_row(trigger);
-	char	   *name = wb_trigger_text(trigger, row, "name");
+	char	   *name;
 
+	if (!wb_shape_is_readable(trigger->tg_relation, WB_TABLE_RUN_METRICS))
+	{
+		wb_series_cache_void();
+		return;
+	}
+	name = wb_trigger_text(trigger, row, "name");
 	wb_met_runs_lose(wb_trigger_id(trigger, row, "run_id"), name,
 					 strlen(name));
 }
@@ -342,7 +333,8 @@ Datum
 wb_sql_capture_run_metric(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigger = wb_trigger_check(fcinfo, "wb.capture_run_metric",
-											TRIGGER_EVENT_UPDATE);
+											TRIGGER_EVENT_UPDATE,
+											WB_TABLE_RUN_METRICS);
 	StatementState *state;
 	MemoryContext before;
 	HeapTuple	tuple;
@@ -379,7 +371,7 @@ wb_sql_capture_run_metric(PG_FUNCTION_ARGS)
 	}
 
 	entry = find_entry(state, &row);
-	if (is_frozen(tuple))
+	if (wb_frozen_row_is(tuple))
 		pass_over(state, &row);
 	else
 		judge_row(state, entry, &row, tuple);

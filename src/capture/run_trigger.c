@@ -26,7 +26,8 @@ Datum
 wb_sql_capture_run_state(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigger = wb_trigger_check(fcinfo, "wb.capture_run_state",
-											TRIGGER_EVENT_UPDATE);
+											TRIGGER_EVENT_UPDATE,
+											WB_TABLE_RUNS);
 	HeapTuple	row;
 	WbEvent		event = {.type = WB_EVENT_RUN_STATE};
 

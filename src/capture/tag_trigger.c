@@ -99,7 +99,8 @@ Datum
 wb_sql_capture_artifact_tag(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigger = wb_trigger_check(fcinfo, artifact_tags.function,
-											TRIGGER_EVENT_DELETE);
+											TRIGGER_EVENT_DELETE,
+											WB_TABLE_ARTIFACT_TAGS);
 
 	if (trigger != NULL)
 		capture_tag(trigger, &artifact_tags);
@@ -111,7 +112,8 @@ Datum
 wb_sql_capture_collection_tag(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigger = wb_trigger_check(fcinfo, collection_tags.function,
-											TRIGGER_EVENT_DELETE);
+											TRIGGER_EVENT_DELETE,
+											WB_TABLE_COLLECTION_TAGS);
 
 	if (trigger != NULL)
 		capture_tag(trigger, &collection_tags);

@@ -19,6 +19,7 @@
 #include "miscadmin.h"
 #include "support/relation.h"
 #include "support/setting.h"
+#include "support/shape.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/rel.h"
@@ -28,11 +29,12 @@
  * and return how it was called.  "allowed" is TRIGGER_EVENT_INSERT;
  * TRIGGER_EVENT_UPDATE for a function that serves inserts and updates; or
  * TRIGGER_EVENT_DELETE for one that serves inserts, updates and deletions.
- * Returns NULL where there is nothing to capture.
+ * Returns NULL where there is nothing to capture: capture is off, or C cannot
+ * read our tables, or the trigger's own one as "table".
  */
 TriggerData *
 wb_trigger_check(FunctionCallInfo fcinfo, const char *name,
-				 TriggerEvent allowed)
+				 TriggerEvent allowed, WbTable table)
 {
 	TriggerData *trigger = (TriggerData *) fcinfo->context;
 
@@ -56,6 +58,8 @@ wb_trigger_check(FunctionCallInfo fcinfo, const char *name,
 				 errmsg("table \"%s\" cannot make automations fire",
 						RelationGetRelationName(trigger->tg_relation)),
 				 errdetail("Its owner is not the owner of wb.executions.")));
+	if (!wb_shape_is_right() || !wb_shape_fits(trigger->tg_relation, table))
+		return NULL;
 	return trigger;
 }
 

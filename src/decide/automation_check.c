@@ -26,6 +26,7 @@
 #include "support/compat.h"
 #include "support/json.h"
 #include "support/relation.h"
+#include "support/shape.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/fmgroids.h"
@@ -249,6 +250,7 @@ wb_sql_check_automation(PG_FUNCTION_ARGS)
 				 errmsg("function \"%s\" must be fired before a row is written",
 						"wb.check_automation")));
 
+	wb_shape_require_readable(trigger->tg_relation, WB_TABLE_AUTOMATIONS);
 	draft.table = trigger->tg_relation;
 	draft.row = trigger->tg_trigtuple;
 	draft.old_row = NULL;

@@ -22,6 +22,7 @@
 #include "access/table.h"
 #include "decide/decide.h"
 #include "support/relation.h"
+#include "support/shape.h"
 #include "utils/float.h"
 #include "utils/fmgroids.h"
 #include "utils/memutils.h"
@@ -46,16 +47,20 @@ read_last_value_in(Oid root, int64 run_id, const char *name,
 				   const WbSeriesSource *source, float8 *value)
 {
 	WbSeriesSource there = *source;
-	bool		is_found = false;
+	bool		is_found;
 
 	there.table = wb_partition_open(root, run_id, name);
 	if (there.table == NULL)
 		return false;
+	if (!wb_shape_fits(there.table, WB_TABLE_RUN_METRICS))
+	{
+		table_close(there.table, AccessShareLock);
+		return false;
+	}
 	there.index_oid = wb_relation_index(there.table, "run_id", "name", "step");
 	there.step = wb_relation_attribute(there.table, "step");
 	there.value = wb_relation_attribute(there.table, "value");
-	if (OidIsValid(there.index_oid))
-		is_found = read_last_value(run_id, name, &there, value);
+	is_found = read_last_value(run_id, name, &there, value);
 	table_close(there.table, AccessShareLock);
 	return is_found;
 }
@@ -65,8 +70,7 @@ static void
 collect(WbCandidate *candidate, const WbEvent *event,
 		const WbSeriesSource *source, int wanted)
 {
-	Relation	table = table_open(wb_relation_oid(WB_TABLE_RUNS),
-								   AccessShareLock);
+	Relation	table = wb_relation_open(WB_TABLE_RUNS);
 	Oid			index_oid = wb_relation_index(table, "project_id", "id", NULL);
 	int			looks_left = wanted * WB_BASELINE_LOOKS;
 	Oid			root = wb_partition_root(source->table);

@@ -209,15 +209,15 @@ read_automation(WbScan *scan, WbEventType type)
 static bool
 begin_scan(WbScan *scan, Relation *table, const CacheKey *key)
 {
-	Oid			oid = wb_relation_oid(WB_TABLE_AUTOMATIONS);
+	static const char *const columns[WB_INDEX_COLUMNS] = {"event_source",
+	"event_key", "enabled", "scope_type", "scope_id"};
 	Oid			index_oid;
-	ScanKeyData keys[5];
+	ScanKeyData keys[WB_INDEX_COLUMNS];
 
-	if (!OidIsValid(oid))
+	if (!OidIsValid(wb_relation_oid(WB_TABLE_AUTOMATIONS)))
 		return false;
-	*table = table_open(oid, AccessShareLock);
-	index_oid = wb_relation_index(*table, "event_source", "event_key",
-								  "enabled");
+	*table = wb_relation_open(WB_TABLE_AUTOMATIONS);
+	index_oid = wb_relation_index_on(*table, columns);
 	if (!OidIsValid(index_oid))
 	{
 		table_close(*table, AccessShareLock);

@@ -21,6 +21,8 @@
 #include "catalog/pg_type.h"
 #include "decide/stored_run.h"
 #include "support/plan.h"
+#include "support/row.h"
+#include "support/shape.h"
 #include "tcop/dest.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -129,6 +131,7 @@ wb_stored_runs_open(const char *scope_type, int64 scope_id)
 {
 	Datum		value = Int64GetDatum(scope_id);
 
+	wb_shape_require_right();
 	if (strcmp(scope_type, "PROJECT") == 0)
 		return wb_plan_open(&runs_of_project, &value);
 	if (strcmp(scope_type, "ENTITY") == 0)
@@ -150,8 +153,8 @@ column_id(HeapTuple row, TupleDesc type, const char *column)
 {
 	bool		is_null;
 
-	return DatumGetInt64(SPI_getbinval(row, type, SPI_fnumber(type, column),
-									   &is_null));
+	return DatumGetInt64(wb_row_datum(row, type, SPI_fnumber(type, column),
+									  INT8OID, &is_null));
 }
 
 /* Fill in what an event says about its run, from its row. */
@@ -176,6 +179,7 @@ wb_stored_run_find(int64 run_id, WbEvent *event)
 {
 	Datum		value = Int64GetDatum(run_id);
 
+	wb_shape_require_right();
 	if (wb_plan_run(&one_run, &value, NULL, SPI_OK_SELECT) == 0)
 		return false;
 	wb_stored_run_use(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, event);
@@ -192,7 +196,6 @@ wb_stored_baseline_read(WbCandidate *candidate, const WbEvent *event)
 	int			wanted = candidate->automation->rule->prior_size;
 	Datum		values[5];
 	SPITupleTable *rows;
-	bool		is_null;
 
 	values[0] = Int64GetDatum(event->project_id);
 	values[1] = Int64GetDatum(event->run_id);
@@ -204,9 +207,7 @@ wb_stored_baseline_read(WbCandidate *candidate, const WbEvent *event)
 												  SPI_OK_SELECT);
 	rows = SPI_tuptable;
 	for (int i = 0; i < candidate->baseline_count; i++)
-		candidate->baseline[wanted - 1 - i] =
-			DatumGetFloat8(SPI_getbinval(rows->vals[i], rows->tupdesc, 1,
-										 &is_null));
+		candidate->baseline[wanted - 1 - i] = wb_row_float(rows, i, 1);
 	SPI_freetuptable(rows);
 	wb_baseline_sum_up(candidate);
 }
@@ -231,12 +232,12 @@ wb_stored_window_read(const WbEvent *event, int size, Datum **steps,
 	*values = palloc(sizeof(Datum) * size);
 	for (int i = 0; i < count; i++)
 	{
-		HeapTuple	row = SPI_tuptable->vals[i];
-		TupleDesc	type = SPI_tuptable->tupdesc;
 		bool		is_null;
 
-		(*steps)[count - 1 - i] = SPI_getbinval(row, type, 1, &is_null);
-		(*values)[count - 1 - i] = SPI_getbinval(row, type, 2, &is_null);
+		(*steps)[count - 1 - i] = wb_row_value(SPI_tuptable, i, 1, INT8OID,
+											   &is_null);
+		(*values)[count - 1 - i] = wb_row_value(SPI_tuptable, i, 2, FLOAT8OID,
+												&is_null);
 	}
 	return count;
 }

@@ -22,6 +22,7 @@
 #include "record/record.h"
 #include "support/clock.h"
 #include "support/plan.h"
+#include "support/row.h"
 #include "support/setting.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -46,7 +47,6 @@ write_claim(dlist_head *to_send, TimestampTz now)
 										   false);
 	Datum		values[3];
 	int64		claim_id;
-	bool		is_null;
 	dlist_iter	iter;
 
 	dlist_foreach(iter, to_send)
@@ -60,9 +60,7 @@ write_claim(dlist_head *to_send, TimestampTz now)
 	values[1] = makeArrayResult(ids, CurrentMemoryContext);
 	values[2] = TimestampTzGetDatum(now);
 	wb_plan_run(&insert_claim, values, NULL, SPI_OK_INSERT_RETURNING);
-	claim_id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0],
-										   SPI_tuptable->tupdesc, 1,
-										   &is_null));
+	claim_id = wb_row_id(SPI_tuptable, 0, 1);
 	dlist_foreach(iter, to_send)
 		wb_hand_join_claim(dlist_container(WbDelivery, node, iter.cur),
 						   claim_id);

@@ -130,21 +130,27 @@ wb_contend_lose(const WbContender *contender)
 							  contender->triggered_at, cooldown);
 	TimestampTz until = shift(timestamptz_pl_interval,
 							  contender->triggered_at, cooldown);
-	Relation	table = table_open(wb_relation_oid(WB_TABLE_EXECUTIONS),
-								   AccessShareLock);
-	WbScan		scan;
-	TimestampTz at;
+	Relation	table = wb_relation_open(WB_TABLE_EXECUTIONS);
 	char	   *reason = NULL;
+	ListCell   *cell;
 
-	if (begin_scan(&scan, table, contender))
+	foreach(cell, wb_partition_open_leaves(table))
 	{
-		if (find_rival(&scan, contender, since, until, &at))
-			reason = psprintf("cooldown until %s: execution " INT64_FORMAT
-							  " was accepted",
-							  timestamptz_to_str(shift(timestamptz_pl_interval,
-													   at, cooldown)),
-							  wb_scan_id(&scan, "id"));
-		wb_scan_end(&scan);
+		Relation	leaf = lfirst(cell);
+		WbScan		scan;
+		TimestampTz at;
+
+		if (reason == NULL && begin_scan(&scan, leaf, contender))
+		{
+			if (find_rival(&scan, contender, since, until, &at))
+				reason = psprintf("cooldown until %s: execution " INT64_FORMAT
+								  " was accepted",
+								  timestamptz_to_str(shift(timestamptz_pl_interval,
+														   at, cooldown)),
+								  wb_scan_id(&scan, "id"));
+			wb_scan_end(&scan);
+		}
+		table_close(leaf, AccessShareLock);
 	}
 	table_close(table, AccessShareLock);
 	return reason;

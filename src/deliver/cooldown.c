@@ -83,40 +83,28 @@ look_at(WbScan *scan, const char *origin, const char *key,
 	return false;
 }
 
-/*
- * Look for an execution of an automation on a run that is within the cooldown
- * at "now".  "origin" and "key" tell which ones count.
- */
-WbCooldown
-wb_cooldown_find(const WbVerdict *verdict, const char *origin,
-				 const char *key, TimestampTz now)
+/* Look into the table, or a partition of it. */
+static WbCooldown
+look_into(Relation table, const WbVerdict *verdict, const char *origin,
+		  const char *key, TimestampTz since)
 {
-	const WbAutomation *automation = verdict->automation;
+	int64		automation_id = verdict->automation->id;
+	int64		run_id = verdict->event->run_id;
+	bool		is_of_run = run_id != WB_NO_ID;
+	Oid			index_oid = is_of_run ?
+	wb_relation_index(table, "run_id", "automation_id", "id") :
+	wb_relation_index(table, "automation_id", "id", NULL);
 	WbCooldown	found = {0};
-	bool		is_of_run = verdict->event->run_id != WB_NO_ID;
-	TimestampTz since;
-	Relation	table;
-	Oid			index_oid;
 	WbScan		scan;
 	ScanKeyData keys[2];
 
-	wb_batch_settle(automation->id, verdict->event->run_id);
-	since = cooldown_start(now, automation->cooldown);
-	table = table_open(wb_relation_oid(WB_TABLE_EXECUTIONS), AccessShareLock);
-	index_oid = is_of_run ?
-		wb_relation_index(table, "run_id", "automation_id", "id") :
-		wb_relation_index(table, "automation_id", "id", NULL);
+	/* somebody dropped it: firing once too often is the better mistake */
 	if (!OidIsValid(index_oid))
-	{
-		/* somebody dropped it: firing once too often is the better mistake */
-		table_close(table, AccessShareLock);
 		return found;
-	}
 	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT8EQ,
-				Int64GetDatum(is_of_run ? verdict->event->run_id :
-							  automation->id));
+				Int64GetDatum(is_of_run ? run_id : automation_id));
 	ScanKeyInit(&keys[1], 2, BTEqualStrategyNumber, F_INT8EQ,
-				Int64GetDatum(automation->id));
+				Int64GetDatum(automation_id));
 	wb_scan_begin(&scan, table, index_oid, keys, is_of_run ? 2 : 1, NULL,
 				  BackwardScanDirection);
 	while (wb_scan_next(&scan))
@@ -125,6 +113,38 @@ wb_cooldown_find(const WbVerdict *verdict, const char *origin,
 			break;
 	}
 	wb_scan_end(&scan);
+	return found;
+}
+
+/*
+ * Look for an execution of an automation on a run that is within the cooldown
+ * at "now".  "origin" and "key" tell which ones count.
+ */
+WbCooldown
+wb_cooldown_find(const WbVerdict *verdict, const char *origin,
+				 const char *key, TimestampTz now)
+{
+	TimestampTz since = cooldown_start(now, verdict->automation->cooldown);
+	WbCooldown	found = {0};
+	Relation	table;
+	ListCell   *cell;
+
+	wb_batch_settle(verdict->automation->id, verdict->event->run_id);
+	table = wb_relation_open(WB_TABLE_EXECUTIONS);
+	foreach(cell, wb_partition_open_leaves(table))
+	{
+		Relation	leaf = lfirst(cell);
+		WbCooldown	there = look_into(leaf, verdict, origin, key, since);
+
+		found.is_noted = found.is_noted || there.is_noted;
+		if (there.is_active &&
+			(!found.is_active || there.started_at > found.started_at))
+		{
+			found.is_active = true;
+			found.started_at = there.started_at;
+		}
+		table_close(leaf, AccessShareLock);
+	}
 	table_close(table, AccessShareLock);
 	return found;
 }

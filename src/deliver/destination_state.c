@@ -141,7 +141,7 @@ read_receiver(SPITupleTable *rows, uint64 row)
 	destination->is_ordered = wb_row_flag(rows, row, IS_ORDERED);
 
 	/* what waits for one that is gone fails, and so must be claimed */
-	value = wb_row_value(rows, row, IS_ACTIVE, &is_null);
+	value = wb_row_value(rows, row, IS_ACTIVE, BOOLOID, &is_null);
 	destination->is_active = is_null || DatumGetBool(value);
 
 	/* somebody says that all is well again */

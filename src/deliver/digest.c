@@ -19,6 +19,7 @@
 #include "catalog/pg_type.h"
 #include "deliver/worker.h"
 #include "support/plan.h"
+#include "support/row.h"
 #include "utils/timestamp.h"
 
 #define DIGEST_AFTER		20
@@ -96,13 +97,11 @@ find_more(const WbDelivery *first, ArrayType *picked, TimestampTz now,
 	*count = 0;
 	for (uint64 row = 0; row < found; row++)
 	{
-		bool		is_null;
-		Datum		id = SPI_getbinval(SPI_tuptable->vals[row],
-									   SPI_tuptable->tupdesc, 1, &is_null);
+		int64		id = wb_row_id(SPI_tuptable, row, 1);
 
-		if (wb_hand_has(DatumGetInt64(id)))
+		if (wb_hand_has(id))
 			continue;
-		accumArrayResult(ids, id, false, INT8OID, context);
+		accumArrayResult(ids, Int64GetDatum(id), false, INT8OID, context);
 		(*count)++;
 	}
 	return DatumGetArrayTypeP(makeArrayResult(ids, context));

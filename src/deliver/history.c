@@ -23,7 +23,9 @@
 #include "deliver/deliver.h"
 #include "deliver/fire.h"
 #include "support/document.h"
+#include "support/owner.h"
 #include "support/plan.h"
+#include "support/row.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/timestamp.h"
@@ -82,8 +84,7 @@ static WbAppendTarget deliveries = {
 static pg_uuid_t *
 read_installation(void)
 {
-	Oid			oid = wb_relation_oid(WB_TABLE_INSTALLATION);
-	Relation	table = table_open(oid, AccessShareLock);
+	Relation	table = wb_relation_open(WB_TABLE_INSTALLATION);
 	WbScan		scan;
 	ScanKeyData key;
 	bool		is_null;
@@ -206,9 +207,8 @@ insert_row(WbPlan *plan, WbAppendRow *row, int expected)
 		elog(ERROR, "could not connect to SPI");
 	is_written = wb_plan_run(plan, row->values, nulls, expected) > 0;
 	if (is_written && expected == SPI_OK_INSERT_RETURNING)
-		row->values[EXECUTION_ID] = SPI_getbinval(SPI_tuptable->vals[0],
-												  SPI_tuptable->tupdesc, 1,
-												  &is_null);
+		row->values[EXECUTION_ID] = wb_row_value(SPI_tuptable, 0, 1, INT8OID,
+												 &is_null);
 	SPI_finish();
 	return is_written;
 }
@@ -298,9 +298,9 @@ wb_history_write(WbRecord **records, int count)
 {
 	WbIdentity	before;
 
-	if (!wb_relation_become_owner(&before))
+	if (!wb_owner_become(&before))
 		return;
 	write_executions(records, count);
 	write_deliveries(records, count);
-	wb_relation_restore_identity(&before);
+	wb_owner_leave(&before);
 }

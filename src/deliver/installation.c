@@ -26,6 +26,8 @@
 #include "support/clock.h"
 #include "support/plan.h"
 #include "support/relation.h"
+#include "support/row.h"
+#include "support/shape.h"
 #include "utils/fmgroids.h"
 
 #define WARNING_INTERVAL_MS	60000
@@ -53,18 +55,14 @@ static bool
 read_row(pg_uuid_t *id, bool *is_here)
 {
 	Datum		values[2];
-	HeapTuple	row;
-	TupleDesc	shape;
 	bool		is_null;
 
 	values[0] = Int64GetDatum((int64) GetSystemIdentifier());
 	values[1] = ObjectIdGetDatum(MyDatabaseId);
 	if (wb_plan_run(&read_installation, values, NULL, SPI_OK_SELECT) == 0)
 		return false;
-	row = SPI_tuptable->vals[0];
-	shape = SPI_tuptable->tupdesc;
-	*id = *DatumGetUUIDP(SPI_getbinval(row, shape, 1, &is_null));
-	*is_here = DatumGetBool(SPI_getbinval(row, shape, 2, &is_null));
+	*id = *DatumGetUUIDP(wb_row_value(SPI_tuptable, 0, 1, UUIDOID, &is_null));
+	*is_here = wb_row_flag(SPI_tuptable, 0, 2);
 	return true;
 }
 
@@ -86,12 +84,19 @@ wb_installation_is_current(void)
 {
 	Relation	table = table_open(wb_relation_oid(WB_TABLE_INSTALLATION),
 								   AccessShareLock);
-	Oid			index_oid = wb_relation_index(table, "only_row", NULL, NULL);
+	Oid			index_oid;
 	int			version = WB_SCHEMA_VERSION;
 	WbScan		scan;
 	ScanKeyData key;
 	bool		is_null;
 
+	/* what C cannot read makes the worker hold, not end */
+	if (!wb_shape_fits(table, WB_TABLE_INSTALLATION))
+	{
+		table_close(table, AccessShareLock);
+		return true;
+	}
+	index_oid = wb_relation_index(table, "only_row", NULL, NULL);
 	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_BOOLEQ, BoolGetDatum(true));
 	wb_scan_begin(&scan, table, index_oid, &key, 1, NULL,
 				  ForwardScanDirection);

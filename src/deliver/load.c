@@ -136,7 +136,8 @@ lose_to_rival(SPITupleTable *rows, uint64 row, const WbDelivery *delivery)
 	WbContender contender = {.execution_id = delivery->execution_id,
 	.triggered_at = delivery->triggered_at};
 	bool		is_null;
-	Datum		cooldown = wb_row_value(rows, row, COOLDOWN, &is_null);
+	Datum		cooldown = wb_row_value(rows, row, COOLDOWN,
+										INTERVALOID, &is_null);
 
 	/* an attempt was made: others had to give way to this one */
 	if (is_null || delivery->attempt > 1 ||

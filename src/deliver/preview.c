@@ -25,6 +25,18 @@
 WB_FUNCTION_INFO_V1(wb_sql_render_request);
 WB_FUNCTION_INFO_V1(wb_sql_wake_for_test);
 
+/* Has a document what the checks of the table see to? */
+static bool
+is_whole(const WbIntegration *integration)
+{
+	return integration->name != NULL && integration->team_name != NULL &&
+		(integration->is_slack ?
+		 integration->url == NULL && integration->url_secret != NULL :
+		 integration->url != NULL && integration->url_secret == NULL) &&
+		(integration->previous_secret == NULL ||
+		 integration->signing_secret != NULL);
+}
+
 /* An integration from its row as a document; NULL where there is none. */
 static WbIntegration *
 read_integration(Jsonb *row)
@@ -47,6 +59,11 @@ read_integration(Jsonb *row)
 													"previous_secret");
 	integration->is_base64 = encoding != NULL &&
 		strcmp(encoding, "base64") == 0;
+	if (!is_whole(integration))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the integration is no row of wb.integrations"),
+				 errdetail("One of kind \"SLACK\" has name, team_name and url_secret, one of kind \"WEBHOOK\" name, team_name and url.")));
 	return integration;
 }
 

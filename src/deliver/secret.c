@@ -25,6 +25,7 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "support/compat.h"
+#include "support/owner.h"
 #include "support/plan.h"
 #include "support/relation.h"
 #include "support/row.h"
@@ -155,7 +156,7 @@ fetch_sealed(int64 entity_id, const char *name, MemoryContext context,
 		return false;
 	before = MemoryContextSwitchTo(context);
 	*key_id = wb_row_text(SPI_tuptable, 0, 1);
-	values[0] = wb_row_value(SPI_tuptable, 0, 2, &is_null);
+	values[0] = wb_row_value(SPI_tuptable, 0, 2, BYTEAOID, &is_null);
 	if (!is_null)
 		*sealed = DatumGetByteaPCopy(values[0]);
 	MemoryContextSwitchTo(before);
@@ -328,7 +329,7 @@ adopt_row(SPITupleTable *rows, uint64 row, const char *origin)
 	char	   *name = wb_row_text(rows, row, 2);
 	char	   *key_id = wb_row_text(rows, row, 3);
 	bool		is_null;
-	Datum		sealed = wb_row_value(rows, row, 4, &is_null);
+	Datum		sealed = wb_row_value(rows, row, 4, BYTEAOID, &is_null);
 	WbSealOrigin found;
 	Datum		values[4];
 
@@ -369,7 +370,7 @@ wb_sql_adopt_secrets(PG_FUNCTION_ARGS)
 				 errmsg("permission denied to adopt secrets"),
 				 errhint("Only superusers may use what was sealed in another database; others set the secrets anew.")));
 	wb_relation_require_setup();
-	if (!wb_relation_become_owner(&before))
+	if (!wb_owner_become(&before))
 		PG_RETURN_INT64(0);
 	SPI_connect();
 	count = wb_plan_run(&find_all_plan, NULL, NULL, SPI_OK_SELECT);
@@ -377,7 +378,7 @@ wb_sql_adopt_secrets(PG_FUNCTION_ARGS)
 	for (uint64 row = 0; row < count; row++)
 		adopted += adopt_row(rows, row, origin);
 	SPI_finish();
-	wb_relation_restore_identity(&before);
+	wb_owner_leave(&before);
 	wb_wake_worker_at_commit();
 	PG_RETURN_INT64(adopted);
 }

@@ -18,7 +18,10 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "catalog/pg_am.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_index.h"
+#include "commands/defrem.h"
 #include "support/invalidation.h"
 #include "support/relation.h"
 #include "utils/builtins.h"
@@ -40,7 +43,7 @@ typedef struct IndexMemo
 {
 	Oid			table;
 	uint64		is_since;
-	AttrNumber	columns[3];		/* 0 after the last */
+	AttrNumber	columns[WB_INDEX_COLUMNS];	/* 0 after the last */
 	Oid			index_oid;
 } IndexMemo;
 
@@ -57,24 +60,77 @@ hash_column(const char *column)
 	return hash;
 }
 
-/* Does an index start with these columns, and hold every row? */
 static bool
-index_starts_with(Oid index_oid, const AttrNumber *columns, int count)
+is_btree(Oid index_oid)
 {
-	HeapTuple	tuple = SearchSysCache1(INDEXRELID,
-										ObjectIdGetDatum(index_oid));
-	Form_pg_index form;
-	bool		matches;
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(index_oid));
+	bool		is_one;
 
 	if (!HeapTupleIsValid(tuple))
 		return false;
-	form = (Form_pg_index) GETSTRUCT(tuple);
-	matches = form->indisvalid && form->indnkeyatts >= count &&
-		heap_attisnull(tuple, Anum_pg_index_indpred, NULL);
-	for (int i = 0; matches && i < count; i++)
-		matches = form->indkey.values[i] == columns[i];
+	is_one = ((Form_pg_class) GETSTRUCT(tuple))->relam == BTREE_AM_OID;
 	ReleaseSysCache(tuple);
-	return matches;
+	return is_one;
+}
+
+/*
+ * Does a scan of this index, a row of pg_index, find every row by the first
+ * columns, and return the rows of equal ones in the order of the others?  Only
+ * if it is what wb.setup() would make.
+ */
+bool
+wb_index_serves(HeapTuple index, const AttrNumber *columns, int count)
+{
+	Form_pg_index form = (Form_pg_index) GETSTRUCT(index);
+	bool		is_null;
+	int2vector *options;
+	oidvector  *classes;
+	oidvector  *collations;
+	Datum		values[3];
+	const AttrNumber attributes[3] = {Anum_pg_index_indoption,
+	Anum_pg_index_indclass, Anum_pg_index_indcollation};
+
+	if (!form->indisvalid || !form->indisready || !form->indislive ||
+		form->indnkeyatts < count ||
+		!heap_attisnull(index, Anum_pg_index_indpred, NULL) ||
+		!heap_attisnull(index, Anum_pg_index_indexprs, NULL) ||
+		!is_btree(form->indexrelid))
+		return false;
+	for (int i = 0; i < 3; i++)
+		values[i] = SysCacheGetAttr(INDEXRELID, index, attributes[i],
+									&is_null);
+	options = (int2vector *) DatumGetPointer(values[0]);
+	classes = (oidvector *) DatumGetPointer(values[1]);
+	collations = (oidvector *) DatumGetPointer(values[2]);
+	for (int i = 0; i < count; i++)
+	{
+		Oid			type;
+		int32		modifier;
+		Oid			collation;
+
+		if (form->indkey.values[i] != columns[i] || options->values[i] != 0)
+			return false;
+		get_atttypetypmodcoll(form->indrelid, columns[i], &type, &modifier,
+							  &collation);
+		if (collations->values[i] != collation ||
+			classes->values[i] != GetDefaultOpClass(type, BTREE_AM_OID))
+			return false;
+	}
+	return true;
+}
+
+static bool
+does_serve(Oid index_oid, const AttrNumber *columns, int count)
+{
+	HeapTuple	tuple = SearchSysCache1(INDEXRELID,
+										ObjectIdGetDatum(index_oid));
+	bool		serves;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	serves = wb_index_serves(tuple, columns, count);
+	ReleaseSysCache(tuple);
+	return serves;
 }
 
 static Oid
@@ -84,10 +140,13 @@ find_index(Relation table, const AttrNumber *columns, int count)
 	List	   *indexes;
 	ListCell   *cell;
 
+	/* the index of a partitioned table has no rows */
+	if (table->rd_rel->relkind != RELKIND_RELATION)
+		return InvalidOid;
 	indexes = RelationGetIndexList(table);
 	foreach(cell, indexes)
 	{
-		if (index_starts_with(lfirst_oid(cell), columns, count))
+		if (does_serve(lfirst_oid(cell), columns, count))
 		{
 			found = lfirst_oid(cell);
 			break;
@@ -98,28 +157,27 @@ find_index(Relation table, const AttrNumber *columns, int count)
 }
 
 /*
- * OID of an index of the table that starts with the given columns (the last
- * ones may be NULL) and is not partial, or InvalidOid.  Found by columns and
- * not by name, so that partitions and shards work too.
+ * OID of an index of the table that serves to find rows by the given columns,
+ * of which the last may be NULL, or InvalidOid; see wb_index_serves.  Found by
+ * columns and not by name, so that partitions and shards work too.
  */
 Oid
-wb_relation_index(Relation table, const char *column1, const char *column2,
-				  const char *column3)
+wb_relation_index_on(Relation table, const char *const *names)
 {
-	const char *names[] = {column1, column2, column3};
 	Oid			oid = RelationGetRelid(table);
-	AttrNumber	columns[3] = {0};
+	AttrNumber	columns[WB_INDEX_COLUMNS] = {0};
+	uint32		hash = oid;
 	int			count = 0;
 	IndexMemo  *memo;
 	uint64		before;
 
-	while (count < 3 && names[count] != NULL)
+	while (count < WB_INDEX_COLUMNS && names[count] != NULL)
 	{
 		columns[count] = wb_relation_attribute(table, names[count]);
+		hash = hash * 31 + columns[count];
 		count++;
 	}
-	memo = &index_memo[(oid + columns[0] * 7 + columns[1] * 31 +
-						columns[2] * 61) % MEMO_SIZE];
+	memo = &index_memo[hash % MEMO_SIZE];
 	if (memo->table == oid &&
 		memo->is_since == wb_generation(WB_GENERATION_LOOKUPS) &&
 		memcmp(memo->columns, columns, sizeof(columns)) == 0)
@@ -133,6 +191,16 @@ wb_relation_index(Relation table, const char *column1, const char *column2,
 	memcpy(memo->columns, columns, sizeof(columns));
 	memo->is_since = before;
 	return memo->index_oid;
+}
+
+/* The same, by three columns at most. */
+Oid
+wb_relation_index(Relation table, const char *column1, const char *column2,
+				  const char *column3)
+{
+	const char *names[WB_INDEX_COLUMNS] = {column1, column2, column3};
+
+	return wb_relation_index_on(table, names);
 }
 
 /* Number of a column that the table must have. */

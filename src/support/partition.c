@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * partition.c
- *		Finds the partition of wb.run_metrics that a series lies in.
+ *		Finds the partitions of our tables, and the one that a series lies in.
  *
  * A trigger is given the partition that its row went to.  What a rule wants to
  * know of another run may lie in another one, which is found as the server
@@ -21,6 +21,7 @@
 #include "access/table.h"
 #include "catalog/partition.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
 #include "partitioning/partbounds.h"
 #include "partitioning/partdesc.h"
 #include "storage/lmgr.h"
@@ -51,6 +52,31 @@ open_without_waiting(Oid oid)
 	if (table == NULL)
 		UnlockRelationOid(oid, AccessShareLock);
 	return table;
+}
+
+/*
+ * Open the tables that have the rows of a table, which is open: itself, or its
+ * partitions, but for those that somebody has locked.  The caller closes them.
+ */
+List *
+wb_partition_open_leaves(Relation table)
+{
+	Oid			oid = RelationGetRelid(table);
+	List	   *leaves = NIL;
+	ListCell   *cell;
+
+	if (table->rd_rel->relkind != RELKIND_PARTITIONED_TABLE)
+		return list_make1(table_open(oid, AccessShareLock));
+	foreach(cell, find_all_inheritors(oid, NoLock, NULL))
+	{
+		Relation	leaf = open_without_waiting(lfirst_oid(cell));
+
+		if (leaf != NULL && leaf->rd_rel->relkind == RELKIND_RELATION)
+			leaves = lappend(leaves, leaf);
+		else if (leaf != NULL)
+			table_close(leaf, AccessShareLock);
+	}
+	return leaves;
 }
 
 /* What a series has in the columns of a key; false where one is another. */

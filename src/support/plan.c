@@ -5,7 +5,10 @@
  *
  * Callers are connected to SPI.  A kept plan checks the rights of whoever runs
  * it: those who write firings run as the owner of our tables (see
- * wb_relation_become_owner), those who ask about the past as themselves.
+ * wb_owner_become), those who ask about the past as themselves.
+ *
+ * Rule: a plan is made, and made anew after a change of tables, under a fixed
+ * search_path, whoever runs it.
  *
  * IDENTIFICATION
  *		src/support/plan.c
@@ -14,6 +17,7 @@
  */
 #include "postgres.h"
 
+#include "support/owner.h"
 #include "support/plan.h"
 #include "utils/memutils.h"
 
@@ -76,25 +80,12 @@ check_result(const WbPlan *plan, int code, int expected)
 uint64
 wb_plan_run(WbPlan *plan, Datum *values, const char *nulls, int expected)
 {
+	int			level = wb_owner_pin_path();
 	int			code = SPI_execute_plan(prepare(plan), values, nulls, false,
 										0);
 
+	wb_owner_release_path(level);
 	check_result(plan, code, expected);
-	return SPI_processed;
-}
-
-/*
- * Run a query under a snapshot, as if by wb_plan_run.  Several such queries
- * see the same rows.
- */
-uint64
-wb_plan_run_at(WbPlan *plan, Datum *values, Snapshot snapshot)
-{
-	int			code = SPI_execute_snapshot(prepare(plan), values, NULL,
-											snapshot, InvalidSnapshot, true,
-											false, 0);
-
-	check_result(plan, code, SPI_OK_SELECT);
 	return SPI_processed;
 }
 
@@ -106,6 +97,8 @@ void
 wb_plan_stream(WbPlan *plan, Datum *values, DestReceiver *receiver)
 {
 	SPIExecuteOptions options = {.read_only = true,.dest = receiver};
+	int			level = wb_owner_pin_path();
+	int			code;
 
 	options.params = makeParamList(plan->argument_count);
 	for (int i = 0; i < plan->argument_count; i++)
@@ -117,13 +110,19 @@ wb_plan_stream(WbPlan *plan, Datum *values, DestReceiver *receiver)
 		parameter->pflags = PARAM_FLAG_CONST;
 		parameter->ptype = plan->argument_types[i];
 	}
-	check_result(plan, SPI_execute_plan_extended(prepare(plan), &options),
-				 SPI_OK_SELECT);
+	code = SPI_execute_plan_extended(prepare(plan), &options);
+	wb_owner_release_path(level);
+	check_result(plan, code, SPI_OK_SELECT);
 }
 
 /* A cursor over the rows of a query, under the same snapshot. */
 Portal
 wb_plan_open(WbPlan *plan, Datum *values)
 {
-	return SPI_cursor_open(NULL, prepare(plan), values, NULL, true);
+	int			level = wb_owner_pin_path();
+	Portal		portal = SPI_cursor_open(NULL, prepare(plan), values, NULL,
+										 true);
+
+	wb_owner_release_path(level);
+	return portal;
 }

@@ -29,7 +29,6 @@ typedef struct WbPlan
 extern void wb_plan_renew(void);
 extern uint64 wb_plan_run(WbPlan *plan, Datum *values, const char *nulls,
 						  int expected);
-extern uint64 wb_plan_run_at(WbPlan *plan, Datum *values, Snapshot snapshot);
 extern void wb_plan_stream(WbPlan *plan, Datum *values,
 						   DestReceiver *receiver);
 extern Portal wb_plan_open(WbPlan *plan, Datum *values);

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * relation.c
- *		Finds our tables, becomes their owner, and reads their rows.
+ *		Finds our tables, and reads their rows.
  *
  * A scan of the write path must answer with what is committed at this moment,
  * whatever the user's isolation level, and must not make a SERIALIZABLE
@@ -31,6 +31,7 @@
 #include "support/compat.h"
 #include "support/invalidation.h"
 #include "support/relation.h"
+#include "support/shape.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
@@ -45,16 +46,21 @@ static const char *const table_names[WB_TABLE_COUNT] = {
 	[WB_TABLE_ARTIFACT_TAGS] = "artifact_tags",
 	[WB_TABLE_ARTIFACTS] = "artifacts",
 	[WB_TABLE_AUTOMATIONS] = "automations",
+	[WB_TABLE_COLLECTION_TAGS] = "collection_tags",
 	[WB_TABLE_COLLECTIONS] = "collections",
 	[WB_TABLE_DELIVERIES] = "deliveries",
+	[WB_TABLE_DELIVERY_ATTEMPTS] = "delivery_attempts",
+	[WB_TABLE_DELIVERY_CLAIMS] = "delivery_claims",
 	[WB_TABLE_ENTITIES] = "entities",
 	[WB_TABLE_EXECUTIONS] = "executions",
 	[WB_TABLE_INSTALLATION] = "installation",
+	[WB_TABLE_INTEGRATION_STATES] = "integration_states",
 	[WB_TABLE_INTEGRATIONS] = "integrations",
 	[WB_TABLE_PROJECTS] = "projects",
 	[WB_TABLE_REGISTRIES] = "registries",
 	[WB_TABLE_RUN_METRICS] = "run_metrics",
 	[WB_TABLE_RUNS] = "runs",
+	[WB_TABLE_SECRETS] = "secrets",
 };
 
 static Oid	table_oids[WB_TABLE_COUNT];
@@ -82,6 +88,32 @@ wb_relation_oid(WbTable table)
 	return table_oids[table];
 }
 
+const char *
+wb_relation_name(WbTable table)
+{
+	return table_names[table];
+}
+
+/*
+ * Open one of our tables to read its rows.  Raises, with the way out, where it
+ * is missing or C cannot read it; capture and worker ask first, see shape.h.
+ */
+Relation
+wb_relation_open(WbTable table)
+{
+	Oid			oid = wb_relation_oid(table);
+	Relation	relation;
+
+	if (!OidIsValid(oid))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("table wb.%s does not exist", table_names[table]),
+				 errhint("Run SELECT wb.setup(); to make it.")));
+	relation = table_open(oid, AccessShareLock);
+	wb_shape_require_readable(relation, table);
+	return relation;
+}
+
 /*
  * May this table's rows make automations fire?  Only those of whoever owns the
  * history: anybody could attach a trigger of ours to a table of their own.
@@ -102,40 +134,6 @@ wb_relation_is_ours(Relation relation)
 		relation->rd_rel->relowner;
 	ReleaseSysCache(tuple);
 	return is_ours;
-}
-
-/*
- * Act as the owner of wb.executions until wb_relation_restore_identity, or
- * until the (sub)transaction aborts.  Returns false, and changes nothing,
- * where the table does not exist.
- */
-bool
-wb_relation_become_owner(WbIdentity *before)
-{
-	Oid			executions = wb_relation_oid(WB_TABLE_EXECUTIONS);
-	HeapTuple	tuple;
-	Oid			owner;
-
-	if (!OidIsValid(executions))
-		return false;
-	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(executions));
-	if (!HeapTupleIsValid(tuple))
-		return false;
-	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
-	ReleaseSysCache(tuple);
-
-	GetUserIdAndSecContext(&before->user_id, &before->security_context);
-	SetUserIdAndSecContext(owner, before->security_context |
-						   SECURITY_LOCAL_USERID_CHANGE |
-						   SECURITY_RESTRICTED_OPERATION);
-	return true;
-}
-
-/* Be who one was before wb_relation_become_owner. */
-void
-wb_relation_restore_identity(const WbIdentity *before)
-{
-	SetUserIdAndSecContext(before->user_id, before->security_context);
 }
 
 /* Raise, with the way out, where wb.setup() has not run. */
@@ -262,17 +260,17 @@ wb_scan_end(WbScan *scan)
 bool
 wb_scan_begin_by_id(WbTable table, const char *column, int64 id, WbScan *scan)
 {
-	Oid			oid = wb_relation_oid(table);
 	Oid			index_oid;
 	Relation	relation;
 	ScanKeyData key;
 
-	if (!OidIsValid(oid))
+	if (!OidIsValid(wb_relation_oid(table)))
 		return false;
-	relation = table_open(oid, AccessShareLock);
+	relation = wb_relation_open(table);
 	index_oid = wb_relation_index(relation, column, NULL, NULL);
 	if (!OidIsValid(index_oid))
 	{
+		wb_shape_require(relation, table);
 		table_close(relation, AccessShareLock);
 		return false;
 	}

@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * relation.h
- *		Our tables, as every stage reaches them: by OID, as their owner, and
- *		without leaving a trace in the user's transaction.
+ *		Our tables, as every stage reaches them: by OID, and without leaving a
+ *		trace in the user's transaction.
  *
  * Reads of the write path go through WbScan and never through SPI: a scan
  * sees what is committed now at every isolation level, and leaves no
@@ -29,25 +29,23 @@ typedef enum WbTable
 	WB_TABLE_ARTIFACT_TAGS,
 	WB_TABLE_ARTIFACTS,
 	WB_TABLE_AUTOMATIONS,
+	WB_TABLE_COLLECTION_TAGS,
 	WB_TABLE_COLLECTIONS,
 	WB_TABLE_DELIVERIES,
+	WB_TABLE_DELIVERY_ATTEMPTS,
+	WB_TABLE_DELIVERY_CLAIMS,
 	WB_TABLE_ENTITIES,
 	WB_TABLE_EXECUTIONS,
 	WB_TABLE_INSTALLATION,
+	WB_TABLE_INTEGRATION_STATES,
 	WB_TABLE_INTEGRATIONS,
 	WB_TABLE_PROJECTS,
 	WB_TABLE_REGISTRIES,
 	WB_TABLE_RUN_METRICS,
 	WB_TABLE_RUNS,
+	WB_TABLE_SECRETS,
 	WB_TABLE_COUNT
 } WbTable;
-
-/* What a caller had before it became the owner of our tables. */
-typedef struct WbIdentity
-{
-	Oid			user_id;
-	int			security_context;
-} WbIdentity;
 
 /* An index scan in progress; see wb_scan_begin. */
 typedef struct WbScan
@@ -65,16 +63,20 @@ typedef struct WbScan
 
 #define WB_ALL_COMMANDS		(~(CommandId) 0)
 #define WB_SCAN_MAX_KEYS	4
+#define WB_INDEX_COLUMNS	5	/* that are asked for, at most */
 
 extern Oid	wb_relation_oid(WbTable table);
+extern const char *wb_relation_name(WbTable table);
+extern Relation wb_relation_open(WbTable table);
 extern bool wb_relation_is_ours(Relation relation);
-extern bool wb_relation_become_owner(WbIdentity *before);
-extern void wb_relation_restore_identity(const WbIdentity *before);
 extern void wb_relation_require_setup(void);
 
 /* support/lookup.c */
 extern Oid	wb_relation_index(Relation table, const char *column1,
 							  const char *column2, const char *column3);
+extern Oid	wb_relation_index_on(Relation table, const char *const *names);
+extern bool wb_index_serves(HeapTuple index, const AttrNumber *columns,
+							int count);
 extern AttrNumber wb_relation_attribute(Relation relation, const char *column);
 
 extern Snapshot wb_scan_take_snapshot(CommandId before);
@@ -96,6 +98,7 @@ extern char *wb_scan_text(WbScan *scan, const char *column);
 extern int64 wb_scan_id(WbScan *scan, const char *column);
 
 /* support/partition.c */
+extern List *wb_partition_open_leaves(Relation table);
 extern Oid	wb_partition_root(Relation table);
 extern Relation wb_partition_open(Oid root, int64 run_id, const char *name);
 

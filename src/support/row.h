@@ -18,8 +18,10 @@
 #include "executor/spi.h"
 #include "utils/jsonb.h"
 
-extern Datum wb_row_value(SPITupleTable *rows, uint64 row, int column,
+extern Datum wb_row_datum(HeapTuple row, TupleDesc shape, int column, Oid type,
 						  bool *is_null);
+extern Datum wb_row_value(SPITupleTable *rows, uint64 row, int column,
+						  Oid type, bool *is_null);
 extern int64 wb_row_id(SPITupleTable *rows, uint64 row, int column);
 extern int	wb_row_integer(SPITupleTable *rows, uint64 row, int column);
 extern bool wb_row_flag(SPITupleTable *rows, uint64 row, int column);

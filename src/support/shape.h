@@ -1,0 +1,27 @@
+/*-------------------------------------------------------------------------
+ *
+ * shape.h
+ *		Are our tables as C expects them?
+ *
+ * Their owner may alter them in any way.  Nobody reads a row of a table before
+ * the table was found to fit.
+ *
+ * IDENTIFICATION
+ *		src/support/shape.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef WB_SHAPE_H
+#define WB_SHAPE_H
+
+#include "support/relation.h"
+
+extern bool wb_shape_is_right(void);
+extern void wb_shape_require_right(void);
+extern bool wb_shape_fits(Relation relation, WbTable table);
+extern bool wb_shape_is_readable(Relation relation, WbTable table);
+extern void wb_shape_require_readable(Relation relation, WbTable table);
+extern void wb_shape_require(Relation relation, WbTable table);
+extern char *wb_shape_problems(char **remedy);
+
+#endif							/* WB_SHAPE_H */

@@ -18,6 +18,7 @@
 #include "access/attnum.h"
 #include "access/htup.h"
 #include "access/xact.h"
+#include "access/xact.h"
 #include "utils/rel.h"
 #include "utils/snapshot.h"
 #include "wb_automations.h"
@@ -223,20 +224,20 @@ extern void wb_judge_one(int64 automation_id, const WbEvent *event);
 extern void wb_judge_faces(List *faces);
 
 /* decide/judged_rows.c */
-extern WbJudgedRows * wb_judged_rows_create(MemoryContext context);
-extern void wb_judged_rows_add(WbJudgedRows * judged,
-							   const ItemPointerData * place);
-extern bool wb_judged_rows_have(const WbJudgedRows * judged,
-								const ItemPointerData * place);
-extern bool wb_judged_rows_exist(const WbJudgedRows * judged);
+extern WbJudgedRows *wb_judged_rows_create(MemoryContext context);
+extern void wb_judged_rows_add(WbJudgedRows *judged,
+							   const ItemPointerData *place);
+extern bool wb_judged_rows_have(const WbJudgedRows *judged,
+								const ItemPointerData *place);
+extern bool wb_judged_rows_exist(const WbJudgedRows *judged);
 
 /* decide/late_window.c */
-extern WbLateWindow * wb_late_window_create(const WbSeriesSource *source,
-											int64 run_id, const char *name,
-											int capacity);
-extern void wb_late_window_put(WbLateWindow * late, int64 step, float8 value,
+extern WbLateWindow *wb_late_window_create(const WbSeriesSource *source,
+										   int64 run_id, const char *name,
+										   int capacity);
+extern void wb_late_window_put(WbLateWindow *late, int64 step, float8 value,
 							   WbWindow *window);
-extern void wb_late_window_follow(WbLateWindow * late, int64 step,
+extern void wb_late_window_follow(WbLateWindow *late, int64 step,
 								  float8 value);
 
 /* decide/metric_rule.c */

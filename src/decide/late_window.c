@@ -106,7 +106,7 @@ advance(const Reader *reader, Cursor *cursor)
 }
 
 static void
-open_cursor(const Reader *reader, Cursor *cursor, const WbLateWindow * late,
+open_cursor(const Reader *reader, Cursor *cursor, const WbLateWindow *late,
 			int64 step, CommandId before)
 {
 	bool		is_back = ScanDirectionIsBackward(reader->direction);
@@ -135,7 +135,7 @@ close_cursor(Cursor *cursor)
 
 /* Read from a step back, itself included, or forward from the one after it. */
 static void
-open_reader(Reader *reader, const WbLateWindow * late, int64 step,
+open_reader(Reader *reader, const WbLateWindow *late, int64 step,
 			ScanDirection direction)
 {
 	const WbSeriesSource *source = late->source;
@@ -204,7 +204,7 @@ read_point(Reader *reader, WbPoint *point)
 }
 
 static void
-make_room(WbLateWindow * late, int count)
+make_room(WbLateWindow *late, int count)
 {
 	if (count <= late->allocated)
 		return;
@@ -214,7 +214,7 @@ make_room(WbLateWindow * late, int count)
 
 /* Read up to "wanted" points at or before a step, oldest first. */
 static void
-read_back(WbLateWindow * late, int64 step, int wanted)
+read_back(WbLateWindow *late, int64 step, int wanted)
 {
 	Reader		reader;
 
@@ -238,7 +238,7 @@ read_back(WbLateWindow * late, int64 step, int wanted)
 
 /* Read up to "wanted" points after a step. */
 static void
-read_ahead(WbLateWindow * late, int64 step, int wanted)
+read_ahead(WbLateWindow *late, int64 step, int wanted)
 {
 	int			most = late->count + wanted;
 	Reader		reader;
@@ -255,7 +255,7 @@ read_ahead(WbLateWindow * late, int64 step, int wanted)
 }
 
 static void
-read_stretch(WbLateWindow * late, int64 step)
+read_stretch(WbLateWindow *late, int64 step)
 {
 	MemoryContext scans = AllocSetContextCreate(CurrentMemoryContext,
 												"wb late window",
@@ -272,7 +272,7 @@ read_stretch(WbLateWindow * late, int64 step)
 
 /* Let go of what is farthest from a place, where the stretch is too long. */
 static int
-shorten(WbLateWindow * late, int place)
+shorten(WbLateWindow *late, int place)
 {
 	int			gone;
 
@@ -294,7 +294,7 @@ shorten(WbLateWindow * late, int place)
 
 /* Put a row into the stretch; returns its place there. */
 static int
-put(WbLateWindow * late, int64 step, float8 value)
+put(WbLateWindow *late, int64 step, float8 value)
 {
 	int			place = wb_points_find(late->points, late->count, step);
 
@@ -312,14 +312,14 @@ put(WbLateWindow * late, int64 step, float8 value)
 }
 
 static bool
-is_within(const WbLateWindow * late, int64 step)
+is_within(const WbLateWindow *late, int64 step)
 {
 	return step >= late->low && step <= late->high;
 }
 
 /* Does the stretch have all that a rule may look at, at a step? */
 static bool
-reaches(const WbLateWindow * late, int64 step)
+reaches(const WbLateWindow *late, int64 step)
 {
 	return is_within(late, step) &&
 		(late->is_from_start ||
@@ -332,7 +332,7 @@ reaches(const WbLateWindow * late, int64 step)
  * call.
  */
 void
-wb_late_window_put(WbLateWindow * late, int64 step, float8 value,
+wb_late_window_put(WbLateWindow *late, int64 step, float8 value,
 				   WbWindow *window)
 {
 	int			place;
@@ -347,7 +347,7 @@ wb_late_window_put(WbLateWindow * late, int64 step, float8 value,
 
 /* A row was judged on the series itself. */
 void
-wb_late_window_follow(WbLateWindow * late, int64 step, float8 value)
+wb_late_window_follow(WbLateWindow *late, int64 step, float8 value)
 {
 	if (is_within(late, step))
 		put(late, step, value);

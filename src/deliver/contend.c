@@ -117,6 +117,29 @@ find_rival(WbScan *scan, const WbContender *contender, TimestampTz since,
 	return false;
 }
 
+/* Why a rival in a table, or a partition of it, forbids an execution. */
+static char *
+lose_in(Relation table, const WbContender *contender, TimestampTz since,
+		TimestampTz until)
+{
+	Interval   *cooldown = contender->cooldown;
+	WbScan		scan;
+	TimestampTz at;
+	char	   *reason = NULL;
+
+	if (!begin_scan(&scan, table, contender))
+		return NULL;
+	if (find_rival(&scan, contender, since, until, &at))
+	{
+		at = shift(timestamptz_pl_interval, at, cooldown);
+		reason = psprintf("cooldown until %s: execution " INT64_FORMAT
+						  " was accepted", timestamptz_to_str(at),
+						  wb_scan_id(&scan, "id"));
+	}
+	wb_scan_end(&scan);
+	return reason;
+}
+
 /*
  * Why an execution must not be carried out, or NULL.  Called for each that
  * has a cooldown, in the order of their ids; the ones accepted before are in
@@ -137,19 +160,9 @@ wb_contend_lose(const WbContender *contender)
 	foreach(cell, wb_partition_open_leaves(table))
 	{
 		Relation	leaf = lfirst(cell);
-		WbScan		scan;
-		TimestampTz at;
 
-		if (reason == NULL && begin_scan(&scan, leaf, contender))
-		{
-			if (find_rival(&scan, contender, since, until, &at))
-				reason = psprintf("cooldown until %s: execution " INT64_FORMAT
-								  " was accepted",
-								  timestamptz_to_str(shift(timestamptz_pl_interval,
-														   at, cooldown)),
-								  wb_scan_id(&scan, "id"));
-			wb_scan_end(&scan);
-		}
+		if (reason == NULL)
+			reason = lose_in(leaf, contender, since, until);
 		table_close(leaf, AccessShareLock);
 	}
 	table_close(table, AccessShareLock);

@@ -32,8 +32,6 @@
 #include "support/shape.h"
 #include "utils/guc.h"
 #include "utils/inval.h"
-#include "utils/memutils.h"
-#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 
 /* A plan is kept for this many transactions. */

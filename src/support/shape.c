@@ -5,14 +5,11 @@
  *
  * A column of another type, a NULL where there should be none, a view in place
  * of a table: each would have C take numbers for addresses.  So all that C
- * counts on is listed here, is compared with the catalogs, and is compared
- * again when a table changed.  Where something does not fit, nothing is
+ * counts on is listed in shape_list.c, is compared with the catalogs, and is
+ * compared again when a table changed.  Where something does not fit, nothing is
  * judged, the worker holds, and wb.status() says what to do.
  *
- * Rule: a column that C reads stands in the list below, as 20_tables.sql has
- * it.  The test table_shape compares the two.
- *
- * No table is opened, and so no lock is waited for.
+ * Rule: no table is opened here, and so no lock is waited for.
  *
  * IDENTIFICATION
  *		src/support/shape.c
@@ -28,7 +25,6 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_index.h"
 #include "catalog/pg_inherits.h"
-#include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "support/compat.h"
 #include "support/invalidation.h"
@@ -40,180 +36,6 @@
 #include "utils/syscache.h"
 
 WB_FUNCTION_INFO_V1(wb_sql_table_problems);
-
-typedef struct Column
-{
-	const char *name;
-	Oid			type;
-	bool		is_not_null;
-} Column;
-
-#define COLUMNS_MAX	22
-#define INDEXES_MAX	2
-
-#define REQUIRED(name, type)	{name, type, true}
-#define OPTIONAL(name, type)	{name, type, false}
-
-/* What C reads of a table, and by which indexes. */
-static const struct
-{
-	bool		may_be_partitioned;
-	Column		columns[COLUMNS_MAX];
-	const char *indexes[INDEXES_MAX][WB_INDEX_COLUMNS];
-}			shapes[WB_TABLE_COUNT] =
-
-{
-	[WB_TABLE_ARTIFACT_ALIASES] = {false, {
-			REQUIRED("collection_id", INT8OID), REQUIRED("alias", TEXTOID),
-			REQUIRED("artifact_id", INT8OID), OPTIONAL("created_by", TEXTOID)
-	}, {{"artifact_id"}}
-	},
-	[WB_TABLE_ARTIFACT_LINKS] = {false, {
-			REQUIRED("collection_id", INT8OID), REQUIRED("artifact_id", INT8OID),
-			REQUIRED("version", INT4OID), REQUIRED("aliases", TEXTARRAYOID),
-			OPTIONAL("created_by", TEXTOID)
-	}, {{"artifact_id"}}
-	},
-	[WB_TABLE_ARTIFACT_TAGS] = {false, {
-			REQUIRED("artifact_id", INT8OID), REQUIRED("tag", TEXTOID),
-			OPTIONAL("created_by", TEXTOID)
-	}, {{"artifact_id"}}
-	},
-	[WB_TABLE_ARTIFACTS] = {false, {
-			REQUIRED("id", INT8OID), REQUIRED("collection_id", INT8OID),
-			REQUIRED("version", INT4OID), REQUIRED("state", TEXTOID),
-			REQUIRED("metadata", JSONBOID), OPTIONAL("created_by", TEXTOID)
-	}, {{"id"}}
-	},
-	[WB_TABLE_AUTOMATIONS] = {false, {
-			REQUIRED("id", INT8OID), REQUIRED("name", TEXTOID),
-			REQUIRED("enabled", BOOLOID), REQUIRED("scope_type", TEXTOID),
-			REQUIRED("scope_id", INT8OID), REQUIRED("event_type", TEXTOID),
-			REQUIRED("event_filter", JSONBOID),
-			REQUIRED("action_type", TEXTOID),
-			REQUIRED("action_config", JSONBOID),
-			OPTIONAL("cooldown", INTERVALOID), REQUIRED("once_per", TEXTOID),
-			OPTIONAL("updated_at", TIMESTAMPTZOID),
-			REQUIRED("event_source", TEXTOID), REQUIRED("event_key", TEXTOID)
-	}, {{"event_source", "event_key", "enabled", "scope_type", "scope_id"}}
-	},
-	[WB_TABLE_COLLECTION_TAGS] = {false, {
-			REQUIRED("collection_id", INT8OID), REQUIRED("tag", TEXTOID),
-			OPTIONAL("created_by", TEXTOID)
-	}
-	},
-	[WB_TABLE_COLLECTIONS] = {false, {
-			REQUIRED("id", INT8OID), OPTIONAL("project_id", INT8OID),
-			OPTIONAL("registry_id", INT8OID), REQUIRED("name", TEXTOID),
-			REQUIRED("type", TEXTOID)
-	}, {{"id"}}
-	},
-	[WB_TABLE_DELIVERIES] = {true, {
-			REQUIRED("execution_id", INT8OID),
-			REQUIRED("integration_id", INT8OID),
-			REQUIRED("installation_id", UUIDOID),
-			REQUIRED("due_at", TIMESTAMPTZOID), REQUIRED("attempts", INT2OID),
-			REQUIRED("crashes", INT2OID), OPTIONAL("last_error", TEXTOID)
-	}
-	},
-	[WB_TABLE_DELIVERY_ATTEMPTS] = {true, {
-			REQUIRED("execution_id", INT8OID), REQUIRED("attempt", INT2OID),
-			REQUIRED("started_at", TIMESTAMPTZOID),
-			REQUIRED("milliseconds", FLOAT8OID),
-			OPTIONAL("status_code", INT4OID), OPTIONAL("error", TEXTOID)
-	}
-	},
-	[WB_TABLE_DELIVERY_CLAIMS] = {false, {
-			REQUIRED("id", INT8OID), REQUIRED("worker_pid", INT4OID),
-			REQUIRED("execution_ids", INT8ARRAYOID),
-			REQUIRED("claimed_at", TIMESTAMPTZOID)
-	}
-	},
-	[WB_TABLE_ENTITIES] = {false, {
-			REQUIRED("id", INT8OID), REQUIRED("name", TEXTOID),
-			REQUIRED("kind", TEXTOID), OPTIONAL("organization_id", INT8OID)
-	}, {{"id"}}
-	},
-	[WB_TABLE_EXECUTIONS] = {true, {
-			REQUIRED("id", INT8OID), REQUIRED("automation_id", INT8OID),
-			REQUIRED("automation_name", TEXTOID), REQUIRED("origin", TEXTOID),
-			REQUIRED("triggered_at", TIMESTAMPTZOID),
-			OPTIONAL("cooldown", INTERVALOID),
-			REQUIRED("cooldown_key", TEXTOID), REQUIRED("event_type", TEXTOID),
-			OPTIONAL("project_id", INT8OID), OPTIONAL("run_id", INT8OID),
-			OPTIONAL("artifact_id", INT8OID), REQUIRED("why", TEXTOID),
-			REQUIRED("event", JSONBOID), REQUIRED("action_type", TEXTOID),
-			OPTIONAL("scope_type", TEXTOID), OPTIONAL("scope_id", INT8OID),
-			REQUIRED("state", TEXTOID), OPTIONAL("settled_at", TIMESTAMPTZOID),
-			REQUIRED("action", JSONBOID), OPTIONAL("result", JSONBOID)
-	}
-	},
-	[WB_TABLE_INSTALLATION] = {false, {
-			REQUIRED("only_row", BOOLOID), REQUIRED("id", UUIDOID),
-			REQUIRED("system_identifier", INT8OID),
-			REQUIRED("database_oid", OIDOID),
-			REQUIRED("schema_version", INT4OID)
-	}, {{"only_row"}}
-	},
-	[WB_TABLE_INTEGRATION_STATES] = {false, {
-			REQUIRED("integration_id", INT8OID),
-			OPTIONAL("resumed_at", TIMESTAMPTZOID),
-			OPTIONAL("paused_until", TIMESTAMPTZOID),
-			REQUIRED("pauses", INT4OID), REQUIRED("failures", INT4OID),
-			REQUIRED("refusals", INT4OID),
-			OPTIONAL("breaker_opened_at", TIMESTAMPTZOID),
-			REQUIRED("breaker_openings", INT4OID),
-			OPTIONAL("probe_at", TIMESTAMPTZOID)
-	}
-	},
-	[WB_TABLE_INTEGRATIONS] = {false, {
-			REQUIRED("id", INT8OID), REQUIRED("entity_id", INT8OID),
-			REQUIRED("kind", TEXTOID), REQUIRED("name", TEXTOID),
-			REQUIRED("team_name", TEXTOID), OPTIONAL("url", TEXTOID),
-			OPTIONAL("url_secret", TEXTOID), OPTIONAL("access_token", TEXTOID),
-			OPTIONAL("signing_secret", TEXTOID),
-			REQUIRED("max_attempts", INT4OID),
-			REQUIRED("signature_encoding", TEXTOID),
-			OPTIONAL("previous_secret", TEXTOID), REQUIRED("ordered", BOOLOID),
-			REQUIRED("state", TEXTOID), OPTIONAL("resumed_at", TIMESTAMPTZOID)
-	}, {{"id"}}
-	},
-	[WB_TABLE_PROJECTS] = {false, {
-			REQUIRED("id", INT8OID), REQUIRED("entity_id", INT8OID),
-			REQUIRED("name", TEXTOID)
-	}, {{"id"}}
-	},
-	[WB_TABLE_REGISTRIES] = {false, {
-			REQUIRED("id", INT8OID), REQUIRED("entity_id", INT8OID),
-			REQUIRED("name", TEXTOID),
-			REQUIRED("protected_aliases", TEXTARRAYOID)
-	}, {{"id"}}
-	},
-	[WB_TABLE_RUN_METRICS] = {true, {
-			REQUIRED("run_id", INT8OID), REQUIRED("name", TEXTOID),
-			REQUIRED("step", INT8OID), REQUIRED("value", FLOAT8OID)
-	}, {{"run_id", "name", "step"}}
-	},
-	[WB_TABLE_RUNS] = {false, {
-			REQUIRED("id", INT8OID), REQUIRED("project_id", INT8OID),
-			REQUIRED("name", TEXTOID), OPTIONAL("display_name", TEXTOID),
-			OPTIONAL("username", TEXTOID), REQUIRED("state", TEXTOID),
-			OPTIONAL("job_type", TEXTOID), OPTIONAL("group_name", TEXTOID),
-			REQUIRED("config", JSONBOID), REQUIRED("summary", JSONBOID),
-			REQUIRED("tags", TEXTARRAYOID),
-			REQUIRED("created_at", TIMESTAMPTZOID),
-			OPTIONAL("heartbeat_at", TIMESTAMPTZOID),
-			OPTIONAL("finished_at", TIMESTAMPTZOID),
-			OPTIONAL("exit_code", INT4OID)
-	}, {{"id"}, {"project_id", "id"}}
-	},
-	[WB_TABLE_SECRETS] = {false, {
-			REQUIRED("id", INT8OID), REQUIRED("entity_id", INT8OID),
-			REQUIRED("name", TEXTOID), REQUIRED("key_id", TEXTOID),
-			REQUIRED("sealed", BYTEAOID)
-	}
-	},
-};
 
 /* What is wrong, and what to run about it. */
 typedef struct Findings
@@ -267,7 +89,7 @@ show_table(Oid oid)
 }
 
 static bool
-check_column(Oid oid, const Column *column, Findings *findings)
+check_column(Oid oid, const WbColumn *column, Findings *findings)
 {
 	HeapTuple	tuple = SearchSysCacheAttName(oid, column->name);
 	Form_pg_attribute attribute;
@@ -277,8 +99,8 @@ check_column(Oid oid, const Column *column, Findings *findings)
 	if (!HeapTupleIsValid(tuple))
 	{
 		if (findings != NULL)
-			find(findings, psprintf("%s has no column \"%s\"", show_table(oid),
-									column->name),
+			find(findings, psprintf("%s has no column \"%s\"",
+									show_table(oid), column->name),
 				 psprintf("Run ALTER TABLE %s ADD %s %s;", show_table(oid),
 						  column->name, format_type_be(column->type)));
 		return false;
@@ -337,9 +159,9 @@ check_indexes(Oid oid, WbTable table, Findings *findings)
 {
 	bool		fits = true;
 
-	for (int i = 0; i < INDEXES_MAX; i++)
+	for (int i = 0; i < WB_SHAPE_INDEXES; i++)
 	{
-		const char *const *columns = shapes[table].indexes[i];
+		const char *const *columns = wb_shapes[table].indexes[i];
 		StringInfoData list;
 
 		if (columns[0] == NULL || has_index(oid, columns))
@@ -364,17 +186,17 @@ check_columns(Oid oid, WbTable table, Findings *findings)
 	bool		fits = true;
 
 	if (kind != RELKIND_RELATION &&
-		(kind != RELKIND_PARTITIONED_TABLE || !shapes[table].may_be_partitioned))
+		(kind != RELKIND_PARTITIONED_TABLE || !wb_shapes[table].may_be_partitioned))
 	{
 		if (findings != NULL)
 			find(findings, psprintf("%s is no plain table", show_table(oid)),
 				 "Replace it by a table as wb.setup() makes it.");
 		return false;
 	}
-	for (int i = 0; i < COLUMNS_MAX; i++)
+	for (int i = 0; i < WB_SHAPE_COLUMNS; i++)
 	{
-		if (shapes[table].columns[i].name != NULL)
-			fits = check_column(oid, &shapes[table].columns[i], findings) &&
+		if (wb_shapes[table].columns[i].name != NULL)
+			fits = check_column(oid, &wb_shapes[table].columns[i], findings) &&
 				fits;
 	}
 	return fits;
@@ -501,7 +323,7 @@ find_all(Findings *findings)
 									wb_relation_name(i)),
 				 "Run SELECT wb.setup();");
 		}
-		else if (!shapes[i].may_be_partitioned)
+		else if (!wb_shapes[i].may_be_partitioned)
 			(void) check_relation(oid, i, findings);
 		else
 			foreach(cell, find_all_inheritors(oid, NoLock, NULL))

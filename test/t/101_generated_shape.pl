@@ -134,7 +134,14 @@ sub play
 		my %messages = map { $_ => 1 } $log =~ /(?:FATAL|ERROR):  ([^\n]*)\n(?:[^\n]*\n){0,4}?[^\n]*LOG:  background worker "wb_automations worker/g;
 		$got{worker_errors} = join '; ', sort keys %messages;
 	}
-	ask($node, 'postgres', "DROP DATABASE IF EXISTS $database WITH (FORCE)");
+
+	# A worker that crashes the server does so again until its database is gone.
+	$deadline = time + 120;
+	while (ask($node, 'postgres', "SELECT count(*) FROM pg_database WHERE datname = '$database'") ne '0' && time < $deadline)
+	{
+		ask($node, 'postgres', "DROP DATABASE IF EXISTS $database WITH (FORCE)");
+	}
+	$node->poll_query_until('postgres', 'SELECT true');
 	$got{seconds} = time - $started;
 	return \%got;
 }

@@ -21,7 +21,7 @@ use warnings;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Time::HiRes qw(sleep time);
+use Time::HiRes qw(time);
 use WbAutomations::Endpoint;
 use WbAutomations::Node;
 use WbAutomations::Sample;
@@ -82,9 +82,10 @@ sub play
 	my ($log_end) = crashes($node);
 	my %got = (name => $change->{name}, database => $database);
 
-	$node->safe_psql('postgres', "CREATE DATABASE $database");
-	$node->safe_psql($database, q(SET client_min_messages = error; CREATE EXTENSION wb_automations;
+	ask($node, 'postgres', "CREATE DATABASE $database");
+	my $said = ask($node, $database, q(SET client_min_messages = error; CREATE EXTENSION wb_automations;
 		GRANT CREATE, USAGE ON SCHEMA wb TO keeper; GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA wb TO keeper));
+	push @{ $got{problems} }, "no database to begin with: $said" if $said;
 	my $url = $endpoint->url("/$database");
 	my @fixture = (
 		'SELECT wb.setup()', q(SELECT wb.create_team('t', 'o'), wb.create_project('t', 'p'), wb.create_registry('o', 'm')),
@@ -115,7 +116,6 @@ sub play
 	my ($sent, $waiting, $complaints);
 	do
 	{
-		sleep 0.05;
 		($waiting) = ask($node, $database, 'SELECT count(*) FROM wb.deliveries');
 		$sent = join "\n", sort map { $_->{body} } grep { $_->{path} eq "/$database" } $endpoint->requests;
 		($complaints) = ask($node, $database, q(SELECT string_agg(item || ': ' || detail, '; ') FROM wb.status() WHERE NOT ok), 'keeper');

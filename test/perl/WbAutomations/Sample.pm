@@ -55,7 +55,9 @@ sub in_fresh_sessions
 			  . "\\echo\n\\echo @@ $index :state :text\n";
 		}
 		my ($output, $errors) = ('', '');
-		IPC::Run::run([ $node->installed_command('psql'), '-XqAt', '-d', $connection ], '<', \$script, '>', \$output, '2>', \$errors);
+		# psql may be gone before it has read all of this.
+		local $SIG{PIPE} = 'IGNORE';
+		eval { IPC::Run::run([ $node->installed_command('psql'), '-XqAt', '-d', $connection ], '<', \$script, '>', \$output, '2>', \$errors); };
 		my %seen;
 		$seen{$1} = "$2 $3" while $output =~ /^\@\@ (\d+) (\w{5}) ?(.*)$/mg;
 		my $next = @results;

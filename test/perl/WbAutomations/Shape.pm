@@ -145,6 +145,7 @@ sub answers
 		my $number = $index / 2;
 		$script .= "\\unset text\n$steps->[$index + 1];\n\\set state :SQLSTATE\n\\set text :LAST_ERROR_MESSAGE\n\\echo\n\\echo @@ $number :state :text\n";
 	}
+	local $SIG{PIPE} = 'IGNORE';
 	my $is_done = eval {
 		IPC::Run::run([ $node->installed_command('psql'), '-XqAt', '-d', $node->connstr($database) . ' user=keeper' ],
 			'<', \$script, '>', \$output, '2>', \$errors, IPC::Run::timeout(180));

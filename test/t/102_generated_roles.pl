@@ -181,8 +181,9 @@ for (@functions)
 				{
 					for my $each (qw(ROW STATEMENT))
 					{
-						my $sql = "CREATE TEMP TABLE own ($table); CREATE TRIGGER t $when ON own FOR EACH $each EXECUTE FUNCTION wb.$name($with); "
-						  . 'INSERT INTO own DEFAULT VALUES; ' . ($table ? 'UPDATE own SET ' . ($table =~ /^(\w+)/)[0] . ' = NULL; ' : '') . 'DELETE FROM own';
+						# In one message to the server: its first error is the one that counts.
+						my $sql = join ' \\; ', "CREATE TEMP TABLE own ($table)", "CREATE TRIGGER t $when ON own FOR EACH $each EXECUTE FUNCTION wb.$name($with)",
+						  'INSERT INTO own DEFAULT VALUES', ($table ? 'UPDATE own SET ' . ($table =~ /^(\w+)/)[0] . ' = NULL' : ()), 'DELETE FROM own';
 						push @cases, map { { name => "trigger $name", role => $_, sql => $sql } } qw(keeper outsider);
 					}
 				}

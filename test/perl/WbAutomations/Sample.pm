@@ -19,7 +19,7 @@ use IPC::Run ();
 use List::Util ();
 use Test::More ();
 
-our @EXPORT = qw(sample in_fresh_sessions crashes);
+our @EXPORT = qw(sample in_fresh_sessions run_psql crashes);
 
 sub sample
 {
@@ -54,10 +54,7 @@ sub in_fresh_sessions
 			$script .= "BEGIN;\n$pieces->[$index];\n\\set state :SQLSTATE\n\\set text :LAST_ERROR_MESSAGE\nROLLBACK;\n"
 			  . "\\echo\n\\echo @@ $index :state :text\n";
 		}
-		my ($output, $errors) = ('', '');
-		# psql may be gone before it has read all of this.
-		local $SIG{PIPE} = 'IGNORE';
-		eval { IPC::Run::run([ $node->installed_command('psql'), '-XqAt', '-d', $connection ], '<', \$script, '>', \$output, '2>', \$errors); };
+		my ($output, $errors) = run_psql($node, $connection, $script);
 		my %seen;
 		$seen{$1} = "$2 $3" while $output =~ /^\@\@ (\d+) (\w{5}) ?(.*)$/mg;
 		my $next = @results;
@@ -66,11 +63,30 @@ sub in_fresh_sessions
 		{
 			# This one's session is gone, and psql with it.
 			push @results, undef;
-			Test::More::diag($errors =~ /^(.*(?:FATAL|PANIC|server closed|lost).*)$/m ? $1 : $errors);
+			Test::More::diag($errors =~ /^(.*(?:FATAL|PANIC|server closed|lost).*)$/m ? $1 : substr $errors, -500);
 			$node->poll_query_until('postgres', 'SELECT true');
 		}
 	}
 	return @results;
+}
+
+# What psql writes, and complains of, that runs a script from a file: from a
+# pipe, it may be gone before it has read all.  A third value is whether it came
+# to its end within ten minutes.
+sub run_psql
+{
+	my ($node, $connection, $script) = @_;
+	my ($output, $errors, $file) = ('', '', PostgreSQL::Test::Utils::tempdir_short() . '/script');
+
+	open my $out, '>', $file or die "$file: $!";
+	print $out $script;
+	close $out;
+	my $is_done = eval {
+		IPC::Run::run([ $node->installed_command('psql'), '-XqAt', '-d', $connection, '-f', $file ],
+			'>', \$output, '2>', \$errors, IPC::Run::timeout(scalar(() = $script =~ /^\\c/mg) + 600));
+		1;
+	};
+	return ($output, $errors, $is_done);
 }
 
 # The lines of the server's log from $from on that tell of a crash, and where

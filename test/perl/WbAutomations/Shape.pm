@@ -14,6 +14,7 @@ use warnings;
 use Exporter 'import';
 use IPC::Run ();
 use PostgreSQL::Test::Utils ();
+use WbAutomations::Sample;
 
 our @EXPORT = qw(changes judge answers ask);
 
@@ -138,19 +139,13 @@ sub answers
 {
 	my ($node, $database, $steps) = @_;
 	my $script = "\\set ON_ERROR_STOP off\nSET statement_timeout = '15s';\nSET client_min_messages = error;\n";
-	my ($output, $errors) = ('', '');
 
 	for (my $index = 0; $index < @$steps; $index += 2)
 	{
 		my $number = $index / 2;
 		$script .= "\\unset text\n$steps->[$index + 1];\n\\set state :SQLSTATE\n\\set text :LAST_ERROR_MESSAGE\n\\echo\n\\echo @@ $number :state :text\n";
 	}
-	local $SIG{PIPE} = 'IGNORE';
-	my $is_done = eval {
-		IPC::Run::run([ $node->installed_command('psql'), '-XqAt', '-d', $node->connstr($database) . ' user=keeper' ],
-			'<', \$script, '>', \$output, '2>', \$errors, IPC::Run::timeout(180));
-		1;
-	};
+	my ($output, $errors, $is_done) = run_psql($node, $node->connstr($database) . ' user=keeper', $script);
 	my %seen;
 	while ($output =~ /^\@\@ (\d+) (\w{5}) ?(.*)$/mg) { $seen{$1} = [ $2, $2 eq '00000' ? '' : $3 ]; }
 	return [ map { [ $steps->[ 2 * $_ ], @{ $seen{$_} // [ 'gone', $is_done ? $errors : 'timed out' ] } ] } 0 .. $#$steps / 2 ];

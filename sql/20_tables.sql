@@ -291,12 +291,11 @@ BEGIN
 		ON wb.deliveries (integration_id, due_at) INCLUDE (execution_id);
 	DROP INDEX IF EXISTS wb.deliveries_integration_id_due_at_idx;
 
-	-- What history does not say about an automation.  Written by the worker alone,
-	-- from what writers counted in shared memory.
-	CREATE TABLE IF NOT EXISTS wb.automation_stats (
-		automation_id bigint PRIMARY KEY,
-		suppressed    bigint NOT NULL,
-		suppressed_at timestamptz NOT NULL);
+	-- what an older version counted, in a view that is made anew
+	IF to_regclass('wb.automation_stats') IS NOT NULL THEN
+		DROP VIEW IF EXISTS wb.stat_automations;
+		DROP TABLE wb.automation_stats;
+	END IF;
 
 	-- What was put back, in the order that an ordered integration keeps.  New
 	-- rows are not in it.

@@ -143,10 +143,8 @@ BEGIN
 
 	CREATE OR REPLACE VIEW wb.stat_automations WITH (security_invoker = true) AS
 	SELECT a.id AS automation_id, a.name AS automation_name, a.enabled, e.pending, e.finished, e.failed, e.skipped,
-		coalesce(s.suppressed, 0) AS suppressed, e.errors, e.last_fired_at, e.last_finished_at, e.last_failed_at,
-		s.suppressed_at AS last_suppressed_at, e.next_attempt_at
+		e.errors, e.last_fired_at, e.last_finished_at, e.last_failed_at, e.next_attempt_at
 	FROM wb.automations a
-	LEFT JOIN wb.automation_stats s ON s.automation_id = a.id
 	CROSS JOIN LATERAL (SELECT count(*) FILTER (WHERE x.state = 'PENDING') AS pending,
 			count(*) FILTER (WHERE x.state = 'FINISHED') AS finished,
 			count(*) FILTER (WHERE x.state = 'FAILED' AND x.origin <> 'error') AS failed,
@@ -159,7 +157,7 @@ BEGIN
 		FROM wb.executions x LEFT JOIN wb.deliveries d ON d.execution_id = x.id
 		WHERE x.automation_id = a.id) e;
 	COMMENT ON VIEW wb.stat_automations IS
-	'What each automation did, as far as history goes back: its executions by state, matches that its cooldown suppressed, and times.';
+	'What each automation did, as far as history goes back: its executions by state, and times.';
 	PERFORM wb.create_automation_list();
 	PERFORM wb.create_stat_integrations();
 END $$;
@@ -178,6 +176,40 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION wb.warn_without_worker() IS
 'Warns where no worker runs and none is about to start.';
+
+CREATE FUNCTION wb.find_overloads(OUT detail text, OUT hint text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	SELECT string_agg(f.detail, '; ' ORDER BY f.detail), string_agg(f.hint, ' ' ORDER BY f.detail) INTO detail, hint
+	FROM (SELECT format('%s may put functions beside those of the extension', coalesce('role "' || r.rolname || '"', 'everybody')),
+			CASE WHEN r.oid = n.nspowner THEN 'Make a superuser the owner of schema wb.'
+				ELSE format('Run REVOKE CREATE ON SCHEMA wb FROM %s;', coalesce(quote_ident(r.rolname), 'PUBLIC')) END
+		FROM pg_namespace n CROSS JOIN aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) a
+		LEFT JOIN pg_roles r ON r.oid = a.grantee
+		WHERE n.nspname = 'wb' AND a.privilege_type = 'CREATE' AND NOT coalesce(r.rolsuper, false)
+		UNION ALL
+		SELECT format('%s stands beside a function of the extension', p.oid::regprocedure), format('Run DROP ROUTINE %s;', p.oid::regprocedure)
+		FROM pg_proc p
+		WHERE p.pronamespace = 'wb'::regnamespace
+			AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
+			AND EXISTS (SELECT FROM pg_proc o JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = o.oid AND d.deptype = 'e'
+				WHERE o.pronamespace = p.pronamespace AND o.proname = p.proname)) f(detail, hint);
+END $$;
+COMMENT ON FUNCTION wb.find_overloads() IS
+'Who but a superuser may make functions in schema wb, and which there have the name of one of the extension: whoever calls that one with other '
+'types would run his. Both NULL where there is nothing. Part of wb.status() and wb.setup().';
+
+CREATE FUNCTION wb.warn_of_overloads() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	found record;
+BEGIN
+	SELECT o.* INTO found FROM wb.find_overloads() o;
+	IF found.detail IS NOT NULL THEN
+		RAISE WARNING 'schema wb: %', found.detail USING HINT = found.hint;
+	END IF;
+END $$;
+COMMENT ON FUNCTION wb.warn_of_overloads() IS 'Warns of what wb.find_overloads() finds. Part of wb.setup().';
 
 CREATE FUNCTION wb.setup() RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -202,11 +234,12 @@ BEGIN
 	PERFORM wb.make_secret_key();
 	PERFORM wb.wake();
 	PERFORM wb.warn_without_worker();
+	PERFORM wb.warn_of_overloads();
 END $$;
 COMMENT ON FUNCTION wb.setup() IS
 'Makes the tables, views and triggers in schema wb, owned by the caller, and the key file that seals secrets. Run it after '
 'CREATE EXTENSION and after ALTER EXTENSION ... UPDATE; what is there already stays as it is. Errors: insufficient_privilege '
-'where the tables belong to another role. Warns where no worker would deliver.';
+'where the tables belong to another role. Warns where no worker would deliver, and where somebody who is no superuser may make functions in schema wb.';
 REVOKE EXECUTE ON FUNCTION wb.setup(), wb.create_tables(), wb.attach_triggers(), wb.create_views() FROM PUBLIC;
 
 CREATE FUNCTION wb.arm(backlog text) RETURNS uuid

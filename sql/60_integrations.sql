@@ -22,7 +22,7 @@ AS 'MODULE_PATHNAME', 'wb_sql_seal_secret';
 REVOKE EXECUTE ON FUNCTION wb.seal_secret(bigint, text, text) FROM PUBLIC;
 
 COMMENT ON FUNCTION wb.seal_secret(bigint, text, text) IS
-'Encrypts a value for the row of wb.secrets with this entity_id and name, and for no other. Returns the ciphertext and the id of the key. There is no function that decrypts. Raises object_not_in_prerequisite_state where the key file cannot be read.';
+'Encrypts a value for the row of wb.secrets of this database with this entity_id and name, and for no other. Returns the ciphertext and the id of the key. There is no function that decrypts. Raises object_not_in_prerequisite_state where the key file cannot be read.';
 
 CREATE FUNCTION wb.add_secret_key() RETURNS void
 LANGUAGE c STRICT VOLATILE
@@ -38,7 +38,22 @@ AS 'MODULE_PATHNAME', 'wb_sql_reseal_secret';
 REVOKE EXECUTE ON FUNCTION wb.reseal_secret(bigint, text, text, bytea) FROM PUBLIC;
 
 COMMENT ON FUNCTION wb.reseal_secret(bigint, text, text, bytea) IS
-'Seals what a row of wb.secrets holds with the newest key, for the same row. Part of wb.rotate_secret_key(). Raises object_not_in_prerequisite_state where the key that sealed it is not in the file, or the row is damaged.';
+'Seals what a row of wb.secrets holds with the newest key, for the same row. Part of wb.rotate_secret_key(). Raises object_not_in_prerequisite_state where the key that sealed it is not in the file, it was sealed in another database, or the row is damaged.';
+
+CREATE FUNCTION wb.secret_origin(sealed bytea) RETURNS text
+LANGUAGE c STRICT IMMUTABLE
+AS 'MODULE_PATHNAME', 'wb_sql_secret_origin';
+
+COMMENT ON FUNCTION wb.secret_origin(bytea) IS
+'Where a value of wb.secrets.sealed says that it was sealed: the system identifier of a server and the OID of a database, with a slash between them; ''unknown'' for one that an older version sealed; NULL for bytes that are no sealed secret.';
+
+CREATE FUNCTION wb.adopt_secrets(origin text) RETURNS bigint
+LANGUAGE c STRICT VOLATILE SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'wb_sql_adopt_secrets';
+REVOKE EXECUTE ON FUNCTION wb.adopt_secrets(text) FROM PUBLIC;
+
+COMMENT ON FUNCTION wb.adopt_secrets(text) IS
+'Seals for this database what was sealed in another one, as wb.secret_origin and wb.status() name it, and returns how many secrets there were. Needed in a copy and after pg_upgrade, with the key file of then. Raises insufficient_privilege unless superuser, object_not_in_prerequisite_state where a key is not in the file, or a row was sealed for another row or is damaged.';
 
 CREATE FUNCTION wb.rotate_secret_key() RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -119,6 +134,13 @@ END $$;
 COMMENT ON FUNCTION wb.delete_secret(text, text) IS
 'Deletes a secret of an entity. Deliveries that need it fail from then on. Raises undefined_object where the entity or the secret does not exist.';
 
+CREATE FUNCTION wb.warn_of_missing_secret(name text, integration text) RETURNS void
+LANGUAGE c STRICT VOLATILE
+AS 'MODULE_PATHNAME', 'wb_sql_warn_of_missing_secret';
+
+COMMENT ON FUNCTION wb.warn_of_missing_secret(text, text) IS
+'Warns that a secret of an integration does not exist yet. In C, because only there the context, which has the row where it comes by COPY, can be kept out of the server''s log. Part of wb.check_integration.';
+
 -- Filled in by both ways of making an integration.  An unchanged URL is left
 -- alone, so that a stricter policy does not stand in the way of other updates.
 CREATE FUNCTION wb.check_integration() RETURNS trigger
@@ -133,8 +155,7 @@ BEGIN
 		CONTINUE WHEN TG_OP = 'UPDATE'
 			AND needed IN (OLD.url_secret, OLD.access_token, OLD.signing_secret, OLD.previous_secret);
 		IF NOT EXISTS (SELECT FROM wb.secrets s WHERE s.entity_id = NEW.entity_id AND s.name = needed) THEN
-			RAISE WARNING 'secret "%" of integration "%" does not exist yet', needed, NEW.name
-				USING HINT = 'Set it with "SELECT wb.set_secret(entity, name, value);". Until then deliveries fail.';
+			PERFORM wb.warn_of_missing_secret(needed, NEW.name);
 		END IF;
 	END LOOP;
 	IF TG_OP = 'UPDATE' AND NEW.state = 'active' AND OLD.state <> 'active' THEN

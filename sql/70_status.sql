@@ -18,6 +18,7 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	installed record;
 	queue record;
+	foreign_secrets record;
 	missing bigint;
 	captures boolean;
 	deaf text;
@@ -57,17 +58,40 @@ BEGIN
 
 	SELECT i.*, i.system_identifier = s.system_identifier AND i.database_oid = d.oid AS is_here INTO installed
 	FROM wb.installation i, pg_control_system() s, pg_database d WHERE d.datname = current_database();
-	RETURN QUERY SELECT 'installation', coalesce(installed.is_here AND installed.schema_version >= 3, false),
+	RETURN QUERY SELECT 'installation', coalesce(installed.is_here AND installed.schema_version >= 4, false),
 		CASE WHEN installed.id IS NULL THEN 'wb.installation has no row'
-			WHEN installed.schema_version < 3 THEN 'the tables are of an older version, so nothing is sent'
+			WHEN installed.schema_version < 4 THEN 'the tables are of an older version, so nothing is sent'
 			WHEN installed.is_here THEN format('%s, armed at %s', installed.id, installed.armed_at)
 			ELSE 'this database is a copy of another one, so nothing is sent' END,
-		CASE WHEN installed.id IS NULL OR installed.schema_version < 3 THEN 'Run SELECT wb.setup();'
+		CASE WHEN installed.id IS NULL OR installed.schema_version < 4 THEN 'Run SELECT wb.setup();'
 			WHEN NOT installed.is_here THEN 'Call SELECT wb.arm(''send''); or SELECT wb.arm(''discard'');' END;
 	-- what follows asks for columns that they may not have
-	IF installed.schema_version < 3 THEN
+	IF installed.schema_version < 4 THEN
 		RETURN;
 	END IF;
+
+	RETURN QUERY SELECT 'schema', o.detail IS NULL, coalesce(o.detail, 'only superusers may make functions in schema wb'), o.hint
+	FROM wb.find_overloads() o;
+
+	SELECT sum(o.total) AS total,
+		string_agg(format('%s in %s: %s', o.total, CASE o.origin WHEN 'unknown' THEN 'an older version'
+			ELSE coalesce(format('database "%s" of this server', o.database_name), 'database ' || o.origin) END, o.names), '; ' ORDER BY o.origin) AS origins,
+		string_agg(format('SELECT wb.adopt_secrets(%L);', o.origin), ' ' ORDER BY o.origin) AS calls
+	INTO foreign_secrets
+	FROM (SELECT f.origin, count(*) AS total, max(d.datname) AS database_name,
+			string_agg(CASE WHEN f.number <= 5 THEN f.name WHEN f.number = 6 THEN '...' END, ', ' ORDER BY f.number) AS names
+		FROM (SELECT wb.secret_origin(s.sealed) AS origin, concat_ws('/', e.name, s.name) AS name,
+				row_number() OVER (PARTITION BY wb.secret_origin(s.sealed) ORDER BY s.id) AS number
+			FROM wb.secrets s LEFT JOIN wb.entities e ON e.id = s.entity_id) f
+		CROSS JOIN pg_control_system() c
+		LEFT JOIN pg_database d ON f.origin = concat_ws('/', c.system_identifier, d.oid)
+		WHERE f.origin <> (SELECT concat_ws('/', c.system_identifier, h.oid) FROM pg_database h WHERE h.datname = current_database())
+		GROUP BY f.origin) o;
+	RETURN QUERY SELECT 'secrets', foreign_secrets.total IS NULL,
+		coalesce(format('%s were sealed elsewhere and do not open here: ', foreign_secrets.total) || foreign_secrets.origins,
+			'all were sealed in this database'),
+		CASE WHEN foreign_secrets.total > 0 THEN format('Messages that need them are held. Once you know how these rows came here, call %s as a superuser; or set them anew.',
+			foreign_secrets.calls) END;
 
 	SELECT count(*) AS total, min(d.due_at) AS oldest, count(*) FILTER (WHERE d.attempts > 0) AS failing,
 		count(*) FILTER (WHERE d.attempts = 0 AND d.last_error IS NOT NULL) AS held,

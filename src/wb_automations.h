@@ -118,7 +118,6 @@ typedef struct WbAutomation
 	int64		scope_id;
 	WbEventType event_type;
 	struct WbRule *rule;
-	WbActionType action_type;
 	const char *action_type_name;
 	Jsonb	   *action_config;
 	int64		integration_id; /* WB_NO_ID where the action needs none */

@@ -37,14 +37,22 @@ say() {
 	printf '==> %s\n' "$*"
 }
 
-# Stop every server on a data directory of ours, and remove it all.  A server
-# that is only about to start has no pid file yet, so the list of processes is
-# asked, and asked again until none is left.
+# The servers on a data directory of ours, by the id of the process; one that
+# pg_ctl is about to start is a shell that names it in quotes.  grep fails when
+# any process ends while it reads, and what it has found counts all the same.
+find_servers() {
+	{ grep -laP -- "-D[\x00 \"]+\Q$scratch\E/" /proc/[0-9]*/cmdline 2>/dev/null || true; } |
+		cut -d/ -f3
+}
+
+# Stop every server and remove it all, though the user interrupts once more.
+# A server that is only about to start has no pid file yet, so the list of
+# processes is asked, and asked again until none is left.
 remove_scratch() {
 	local pids
+	trap '' INT TERM HUP
 	cd /
-	while pids=$(grep -laP -- "-D\x00\Q$scratch\E/" /proc/[0-9]*/cmdline 2>/dev/null |
-		cut -d/ -f3) && [ -n "$pids" ]; do
+	while pids=$(find_servers) && [ -n "$pids" ]; do
 		kill -QUIT $pids 2>/dev/null || true
 		sleep 0.1
 	done
@@ -58,7 +66,7 @@ build_and_install() {
 	cd "$tree"
 	say "building with $("$PG_CONFIG" --version)"
 	make -s -j2 all "$@"
-	[ "${lint:-no}" = no ] || { say "lint"; test/lint/run; }
+	[ "${lint:-no}" = no ] || { say "lint"; test/lint/run | tee "$scratch/lint"; }
 	say "installing into $("$PG_CONFIG" --pkglibdir) and $("$PG_CONFIG" --sharedir)/extension"
 	as_root make -s install PG_CONFIG="$PG_CONFIG" "$@"
 	if [ "$(id -u)" -eq 0 ]; then

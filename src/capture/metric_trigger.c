@@ -295,8 +295,10 @@ judge_row(StatementState *state, SeriesEntry *entry, const MetricRow *row,
 static bool
 is_frozen(HeapTuple tuple)
 {
-	return HeapTupleHeaderXminFrozen(tuple->t_data) &&
-		TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetRawXmin(tuple->t_data));
+	HeapTupleHeader header = tuple->t_data;
+
+	return HeapTupleHeaderXminFrozen(header) &&
+		TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetRawXmin(header));
 }
 
 /* Such rows are not judged, and whoever keeps their series reads it again. */

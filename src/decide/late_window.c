@@ -4,19 +4,18 @@
  *		What a row is judged on that is not among the newest points.
  *
  * A row is judged at its own step, on the points at or before it.  Where the
- * series (series.c) does not reach back that far, they are read here: the
- * table as it was before the statement, and over it those rows of the
- * statement that were judged already.
+ * series (series.c) does not reach back that far, they are read here.
  *
- * A stretch of the series is kept for the rows that follow, because late rows
- * come in swarms: a run that is resumed writes a thousand steps again, in
- * order.  The stretch holds every point between its two ends, follows each
- * row that is judged between them, and is read anew for a row that lies
- * elsewhere; it looks further ahead each time that happens.  Its size is
- * bounded, whatever the statement writes.
+ * What was read is kept for the rows that follow, because late rows come in
+ * swarms: a run that is resumed writes a thousand steps again.  It is kept as
+ * stretches, each with every point between its two ends, in the order of step.
+ * A row that lies in one goes there; a hole between two is read when a window
+ * reaches into it.  So the table is walked about once, whatever the order in
+ * which the rows come.  There is a limit to what is kept; beyond, what is far
+ * from the newest row is let go, and read again if need be.
  *
- * Rule: a row that has been judged and lies in the stretch must be put there
- * by wb_late_window_follow before the next one is judged.
+ * Rule: a row that has been judged and lies in a stretch must be put there, by
+ * wb_late_window_follow if not here, before the next one is judged.
  *
  * IDENTIFICATION
  *		src/decide/late_window.c
@@ -25,16 +24,22 @@
  */
 #include "postgres.h"
 
-#include "access/stratnum.h"
-#include "decide/decide.h"
-#include "support/relation.h"
-#include "utils/builtins.h"
-#include "utils/fmgroids.h"
+#include "decide/late_window.h"
 #include "utils/memutils.h"
-#include "utils/snapmgr.h"
 
+#define POINTS_MAX		16384	/* of one series; a window may add to them */
+#define STRETCH_MAX		512
 #define FIRST_AHEAD		64
-#define MOST_AHEAD		1024
+#define MOST_AHEAD		256
+
+typedef struct Stretch
+{
+	int64		low;			/* every point from here ... */
+	int64		high;			/* ... to here is known */
+	int			allocated;
+	int			count;
+	WbPoint    *points;
+} Stretch;
 
 struct WbLateWindow
 {
@@ -42,32 +47,15 @@ struct WbLateWindow
 	int64		run_id;
 	const char *name;
 	int			capacity;		/* points that a rule may look at */
+	int64		last_step;		/* of the row before */
 	int			ahead;			/* points to read after the next row */
-	bool		is_from_start;	/* there is no point before the first */
-	int64		low;			/* every point from here ... */
-	int64		high;			/* ... to here is in the stretch */
+	WbPoint    *window;			/* of the newest row, "capacity" of them */
+	MemoryContext context;		/* of the stretches */
+	int			point_count;
 	int			allocated;
 	int			count;
-	WbPoint    *points;
+	Stretch   **stretches;		/* the lowest first */
 };
-
-/* One of the two scans that a stretch is read by, and the row it is at. */
-typedef struct Cursor
-{
-	WbScan		scan;
-	Snapshot	snapshot;
-	bool		has_row;
-	WbPoint		point;
-} Cursor;
-
-typedef struct Reader
-{
-	const WbSeriesSource *source;
-	ScanDirection direction;
-	Cursor		before;			/* the table before the statement */
-	Cursor		own;			/* and with the statement's rows */
-	bool		has_own;
-} Reader;
 
 /*
  * For the rows of one series in one statement; "source" and "name" outlive it.
@@ -83,248 +71,245 @@ wb_late_window_create(const WbSeriesSource *source, int64 run_id,
 	late->run_id = run_id;
 	late->name = name;
 	late->capacity = capacity;
-	late->low = PG_INT64_MAX;
-	late->high = PG_INT64_MIN;
-	late->allocated = capacity + 8;
-	late->points = palloc(sizeof(WbPoint) * late->allocated);
+	late->window = palloc(sizeof(WbPoint) * capacity);
+	late->context = AllocSetContextCreate(CurrentMemoryContext,
+										  "wb late window",
+										  ALLOCSET_SMALL_SIZES);
 	return late;
 }
 
-static void
-advance(const Reader *reader, Cursor *cursor)
+/* Index of the last stretch that begins at or before a step, or -1. */
+static int
+find_stretch(const WbLateWindow *late, int64 step)
 {
-	bool		is_null;		/* never: they are NOT NULL */
-	TupleTableSlot *slot = cursor->scan.slot;
+	int			low = 0;
+	int			high = late->count;
 
-	cursor->has_row = wb_scan_next(&cursor->scan);
-	if (!cursor->has_row)
+	while (low < high)
+	{
+		int			middle = low + (high - low) / 2;
+
+		if (late->stretches[middle]->low <= step)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low - 1;
+}
+
+/* An empty stretch, to be the one at an index. */
+static Stretch *
+add_stretch(WbLateWindow *late, int index, int64 low, int64 high)
+{
+	Stretch    *stretch = MemoryContextAllocZero(late->context,
+												 sizeof(Stretch));
+
+	if (late->count == late->allocated)
+	{
+		Size		size;
+
+		late->allocated = Max(8, 2 * late->allocated);
+		size = sizeof(Stretch *) * late->allocated;
+		late->stretches = late->stretches == NULL ?
+			MemoryContextAlloc(late->context, size) :
+			repalloc(late->stretches, size);
+	}
+	memmove(late->stretches + index + 1, late->stretches + index,
+			sizeof(Stretch *) * (late->count - index));
+	late->stretches[index] = stretch;
+	late->count++;
+	stretch->low = low;
+	stretch->high = high;
+	return stretch;
+}
+
+/* Put a point at its place in a stretch. */
+static void
+insert_point(WbLateWindow *late, Stretch *stretch, int place, WbPoint point)
+{
+	if (stretch->count == stretch->allocated)
+	{
+		Size		size;
+
+		stretch->allocated = Max(16, 2 * stretch->allocated);
+		size = sizeof(WbPoint) * stretch->allocated;
+		stretch->points = stretch->points == NULL ?
+			MemoryContextAlloc(late->context, size) :
+			repalloc(stretch->points, size);
+	}
+	memmove(stretch->points + place + 1, stretch->points + place,
+			sizeof(WbPoint) * (stretch->count - place));
+	stretch->points[place] = point;
+	stretch->count++;
+	late->point_count++;
+}
+
+/* Make two stretches of one that is long, side by side. */
+static void
+split(WbLateWindow *late, int index)
+{
+	Stretch    *stretch = late->stretches[index];
+	int			half = stretch->count / 2;
+	int64		middle = stretch->points[half].step;
+	Stretch    *upper = add_stretch(late, index + 1, middle, stretch->high);
+
+	upper->allocated = stretch->allocated;
+	upper->count = stretch->count - half;
+	upper->points = MemoryContextAlloc(late->context, sizeof(WbPoint) *
+									   upper->allocated);
+	memcpy(upper->points, stretch->points + half,
+		   sizeof(WbPoint) * upper->count);
+	stretch->count = half;
+	stretch->high = middle - 1;
+}
+
+/* Put a row that lies in the stretch at an index there. */
+static void
+put(WbLateWindow *late, int index, int64 step, float8 value)
+{
+	Stretch    *stretch = late->stretches[index];
+	int			place = wb_points_find(stretch->points, stretch->count, step);
+	WbPoint		point = {step, value};
+
+	if (place < stretch->count && stretch->points[place].step == step)
+	{
+		stretch->points[place] = point;
 		return;
-	cursor->point.step =
-		DatumGetInt64(slot_getattr(slot, reader->source->step, &is_null));
-	cursor->point.value =
-		DatumGetFloat8(slot_getattr(slot, reader->source->value, &is_null));
-}
-
-static void
-open_cursor(const Reader *reader, Cursor *cursor, const WbLateWindow *late,
-			int64 step, CommandId before)
-{
-	bool		is_back = ScanDirectionIsBackward(reader->direction);
-	ScanKeyData keys[3];
-
-	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT8EQ,
-				Int64GetDatum(late->run_id));
-	ScanKeyInit(&keys[1], 2, BTEqualStrategyNumber, F_TEXTEQ,
-				CStringGetTextDatum(late->name));
-	ScanKeyInit(&keys[2], 3, is_back ? BTLessEqualStrategyNumber :
-				BTGreaterStrategyNumber, is_back ? F_INT8LE : F_INT8GT,
-				Int64GetDatum(step));
-	cursor->snapshot = wb_scan_take_snapshot(before);
-	wb_scan_begin(&cursor->scan, reader->source->table,
-				  reader->source->index_oid, keys, 3, cursor->snapshot,
-				  reader->direction);
-	advance(reader, cursor);
-}
-
-static void
-close_cursor(Cursor *cursor)
-{
-	wb_scan_end(&cursor->scan);
-	UnregisterSnapshot(cursor->snapshot);
-}
-
-/* Read from a step back, itself included, or forward from the one after it. */
-static void
-open_reader(Reader *reader, const WbLateWindow *late, int64 step,
-			ScanDirection direction)
-{
-	const WbSeriesSource *source = late->source;
-
-	reader->source = source;
-	reader->direction = direction;
-	open_cursor(reader, &reader->before, late, step, source->before);
-	reader->has_own = source->before != WB_ALL_COMMANDS &&
-		wb_judged_rows_exist(source->judged);
-	if (reader->has_own)
-		open_cursor(reader, &reader->own, late, step, source->before + 1);
-}
-
-static void
-close_reader(Reader *reader)
-{
-	close_cursor(&reader->before);
-	if (reader->has_own)
-		close_cursor(&reader->own);
-}
-
-/* Has the cursor over the statement's rows come no further than the other? */
-static bool
-is_own_next(const Reader *reader)
-{
-	const Cursor *own = &reader->own;
-	const Cursor *before = &reader->before;
-
-	if (!reader->has_own || !own->has_row)
-		return false;
-	if (!before->has_row)
-		return true;
-	return ScanDirectionIsBackward(reader->direction) ?
-		own->point.step >= before->point.step :
-		own->point.step <= before->point.step;
+	}
+	insert_point(late, stretch, place, point);
+	if (stretch->count >= STRETCH_MAX)
+		split(late, index);
 }
 
 /*
- * The next point: a row of the statement that was judged, or else what was
- * there before.  Both scans go on side by side, so that neither runs through
- * the whole series for want of a row that it may give.
+ * Read back from "high", which no stretch has, for as many points as wanted,
+ * or down to the stretch below; that is a new stretch, at "index".
  */
-static bool
-read_point(Reader *reader, WbPoint *point)
+static void
+read_back(WbLateWindow *late, int index, int64 high, int wanted)
 {
-	while (is_own_next(reader))
-	{
-		Cursor	   *own = &reader->own;
-		Cursor	   *before = &reader->before;
-		bool		is_judged = wb_judged_rows_have(reader->source->judged,
-													&own->scan.slot->tts_tid);
+	int64		floor = index > 0 ? late->stretches[index - 1]->high + 1 :
+	PG_INT64_MIN;
+	Stretch    *stretch = add_stretch(late, index, floor, high);
+	WbPoint    *points = palloc(sizeof(WbPoint) * wanted);
+	int			count = 0;
+	WbLateReader reader;
+	WbPoint		point;
 
-		*point = own->point;
-		if (is_judged && before->has_row &&
-			before->point.step == own->point.step)
-			advance(reader, before);
-		advance(reader, own);
-		if (is_judged)
-			return true;
-	}
-	if (!reader->before.has_row)
-		return false;
-	*point = reader->before.point;
-	advance(reader, &reader->before);
-	return true;
+	wb_late_reader_open(&reader, late->source, late->run_id, late->name, high,
+						BackwardScanDirection);
+	while (count < wanted && wb_late_reader_next(&reader, &point) &&
+		   point.step >= floor)
+		points[count++] = point;
+	wb_late_reader_close(&reader);
+
+	if (count == wanted)
+		stretch->low = points[count - 1].step;
+	while (count > 0)
+		insert_point(late, stretch, stretch->count, points[--count]);
 }
 
+/* Read on from a stretch's end, up to the next one at most. */
 static void
-make_room(WbLateWindow *late, int count)
+read_ahead(WbLateWindow *late, int index, int wanted)
 {
-	if (count <= late->allocated)
-		return;
-	late->allocated = Max(count, 2 * late->allocated);
-	late->points = repalloc(late->points, sizeof(WbPoint) * late->allocated);
-}
+	Stretch    *stretch = late->stretches[index];
+	int64		ceiling = index + 1 < late->count ?
+	late->stretches[index + 1]->low : PG_INT64_MAX;
+	WbLateReader reader;
+	WbPoint		point;
 
-/* Read up to "wanted" points at or before a step, oldest first. */
-static void
-read_back(WbLateWindow *late, int64 step, int wanted)
-{
-	Reader		reader;
-
-	make_room(late, wanted);
-	late->count = 0;
-	open_reader(&reader, late, step, BackwardScanDirection);
-	while (late->count < wanted &&
-		   read_point(&reader, &late->points[late->count]))
-		late->count++;
-	close_reader(&reader);
-	for (int low = 0, high = late->count - 1; low < high; low++, high--)
-	{
-		WbPoint		point = late->points[low];
-
-		late->points[low] = late->points[high];
-		late->points[high] = point;
-	}
-	late->is_from_start = late->count < wanted;
-	late->low = late->is_from_start ? PG_INT64_MIN : late->points[0].step;
-}
-
-/* Read up to "wanted" points after a step. */
-static void
-read_ahead(WbLateWindow *late, int64 step, int wanted)
-{
-	int			most = late->count + wanted;
-	Reader		reader;
-
-	late->high = step;
 	if (wanted == 0)
 		return;
-	make_room(late, most);
-	open_reader(&reader, late, step, ForwardScanDirection);
-	while (late->count < most &&
-		   read_point(&reader, &late->points[late->count]))
-		late->high = late->points[late->count++].step;
-	close_reader(&reader);
+	wb_late_reader_open(&reader, late->source, late->run_id, late->name,
+						stretch->high, ForwardScanDirection);
+	for (; wanted > 0; wanted--)
+	{
+		if (!wb_late_reader_next(&reader, &point))
+			break;
+		if (point.step >= ceiling)
+		{
+			stretch->high = ceiling - 1;
+			break;
+		}
+		insert_point(late, stretch, stretch->count, point);
+		stretch->high = point.step;
+	}
+	wb_late_reader_close(&reader);
+}
+
+/* The index of the stretch that has a step, read if need be. */
+static int
+reach(WbLateWindow *late, int64 step)
+{
+	int			index = find_stretch(late, step);
+
+	if (index >= 0 && late->stretches[index]->high >= step)
+		return index;
+	/* rows that go on where the last one was will do so again */
+	if (index >= 0 && late->stretches[index]->low <= late->last_step &&
+		late->stretches[index]->high >= late->last_step)
+		late->ahead = Min(Max(2 * late->ahead, FIRST_AHEAD), MOST_AHEAD);
+	else
+		late->ahead = 0;
+	read_back(late, index + 1, step, late->capacity);
+	read_ahead(late, index + 1, late->ahead);
+	return index + 1;
+}
+
+/*
+ * Copy the points up to the row at a place of a stretch, from the last one on,
+ * until there are enough or there are no more.  Returns how many.
+ */
+static int
+copy_window(WbLateWindow *late, int index, int place)
+{
+	int			missing = late->capacity;
+
+	for (;;)
+	{
+		const Stretch *stretch = late->stretches[index];
+		int			count = Min(missing, place + 1);
+
+		missing -= count;
+		memcpy(late->window + missing, stretch->points + place + 1 - count,
+			   sizeof(WbPoint) * count);
+		if (missing == 0 || stretch->low == PG_INT64_MIN)
+			return late->capacity - missing;
+		if (index == 0 || late->stretches[index - 1]->high < stretch->low - 1)
+			read_back(late, index, stretch->low - 1, missing);
+		else
+			index--;
+		place = late->stretches[index]->count - 1;
+	}
 }
 
 static void
-read_stretch(WbLateWindow *late, int64 step)
+drop_stretch(WbLateWindow *late, int index)
 {
-	MemoryContext scans = AllocSetContextCreate(CurrentMemoryContext,
-												"wb late window",
-												ALLOCSET_SMALL_SIZES);
-	MemoryContext before = MemoryContextSwitchTo(scans);
+	Stretch    *stretch = late->stretches[index];
 
-	read_back(late, step, late->capacity);
-	read_ahead(late, step, late->ahead);
-	late->ahead = late->ahead == 0 ? FIRST_AHEAD :
-		Min(2 * late->ahead, MOST_AHEAD);
-	MemoryContextSwitchTo(before);
-	MemoryContextDelete(scans);
+	late->point_count -= stretch->count;
+	if (stretch->points != NULL)
+		pfree(stretch->points);
+	pfree(stretch);
+	late->count--;
+	memmove(late->stretches + index, late->stretches + index + 1,
+			sizeof(Stretch *) * (late->count - index));
 }
 
-/* Let go of what is farthest from a place, where the stretch is too long. */
-static int
-shorten(WbLateWindow *late, int place)
+/* Let go of what is farthest from the row at hand, where there is too much. */
+static void
+let_go(WbLateWindow *late, int64 step)
 {
-	int			gone;
-
-	if (late->count < 4 * late->capacity + 2 * MOST_AHEAD)
-		return place;
-	if (place < late->count / 2)
+	if (late->point_count <= POINTS_MAX)
+		return;
+	while (late->point_count > POINTS_MAX / 2 && late->count > 1)
 	{
-		late->count = place + (late->count - place) / 2;
-		late->high = late->points[late->count - 1].step;
-		return place;
+		int			index = find_stretch(late, step);
+
+		drop_stretch(late, index < late->count / 2 ? late->count - 1 : 0);
 	}
-	gone = place - late->capacity;
-	late->count -= gone;
-	memmove(late->points, late->points + gone, sizeof(WbPoint) * late->count);
-	late->is_from_start = false;
-	late->low = late->points[0].step;
-	return place - gone;
-}
-
-/* Put a row into the stretch; returns its place there. */
-static int
-put(WbLateWindow *late, int64 step, float8 value)
-{
-	int			place = wb_points_find(late->points, late->count, step);
-
-	if (place == late->count || late->points[place].step != step)
-	{
-		place = shorten(late, place);
-		make_room(late, late->count + 1);
-		memmove(late->points + place + 1, late->points + place,
-				sizeof(WbPoint) * (late->count - place));
-		late->count++;
-	}
-	late->points[place].step = step;
-	late->points[place].value = value;
-	return place;
-}
-
-static bool
-is_within(const WbLateWindow *late, int64 step)
-{
-	return step >= late->low && step <= late->high;
-}
-
-/* Does the stretch have all that a rule may look at, at a step? */
-static bool
-reaches(const WbLateWindow *late, int64 step)
-{
-	return is_within(late, step) &&
-		(late->is_from_start ||
-		 wb_points_find(late->points, late->count,
-						step) >= late->capacity - 1);
 }
 
 /*
@@ -335,20 +320,33 @@ void
 wb_late_window_put(WbLateWindow *late, int64 step, float8 value,
 				   WbWindow *window)
 {
-	int			place;
+	MemoryContext reading = AllocSetContextCreate(late->context,
+												  "wb late reading",
+												  ALLOCSET_SMALL_SIZES);
+	MemoryContext before = MemoryContextSwitchTo(reading);
+	const Stretch *stretch;
+	int			index;
 
-	if (!reaches(late, step))
-		read_stretch(late, step);
-	place = put(late, step, value);
-	window->end = late->points + place + 1;
-	window->count = place + 1;
+	put(late, reach(late, step), step, value);
+	index = find_stretch(late, step);
+	stretch = late->stretches[index];
+	window->count = copy_window(late, index,
+								wb_points_find(stretch->points,
+											   stretch->count, step));
+	window->end = late->window + late->capacity;
 	window->is_newest = false;
+	MemoryContextSwitchTo(before);
+	MemoryContextDelete(reading);
+	late->last_step = step;
+	let_go(late, step);
 }
 
 /* A row was judged on the series itself. */
 void
 wb_late_window_follow(WbLateWindow *late, int64 step, float8 value)
 {
-	if (is_within(late, step))
-		put(late, step, value);
+	int			index = find_stretch(late, step);
+
+	if (index >= 0 && late->stretches[index]->high >= step)
+		put(late, index, step, value);
 }

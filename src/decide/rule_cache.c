@@ -158,18 +158,6 @@ read_jsonb(WbScan *scan, const char *column)
 	return is_null ? NULL : DatumGetJsonbPCopy(value);
 }
 
-static WbActionType
-action_type_of(const char *name)
-{
-	if (strcmp(name, "NOTIFICATION") == 0)
-		return WB_ACTION_NOTIFICATION;
-	if (strcmp(name, "GENERIC_WEBHOOK") == 0)
-		return WB_ACTION_GENERIC_WEBHOOK;
-	if (strcmp(name, "NOTIFY") == 0)
-		return WB_ACTION_NOTIFY;
-	return WB_ACTION_NO_OP;
-}
-
 /* The integration that an action names, or WB_NO_ID. */
 static int64
 integration_of(Jsonb *config)
@@ -202,7 +190,6 @@ read_automation(WbScan *scan, WbEventType type)
 	automation->scope_id = wb_scan_id(scan, "scope_id");
 	automation->event_type = type;
 	automation->action_type_name = wb_scan_text(scan, "action_type");
-	automation->action_type = action_type_of(automation->action_type_name);
 	automation->action_config = read_jsonb(scan, "action_config");
 	automation->integration_id = integration_of(automation->action_config);
 	automation->is_once_per_state =

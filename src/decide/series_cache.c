@@ -9,8 +9,9 @@
  * It is used again only if nobody has marked its slot since.  Whatever makes
  * that doubtful drops it: rules or the table changed, a (sub)transaction that
  * touched it aborted or was prepared, a command of ours deleted points or
- * wrote some that went into no series, a statement inside another one's trigger wrote to it.
- * A drop costs one read, a series that is wrong costs an answer.
+ * wrote some that went into no series, a statement inside another one's
+ * trigger wrote to it.  A drop costs one read, a series that is wrong costs an
+ * answer.
  *
  * A series that is dropped may still be in use by a statement that took it
  * before; its memory goes when the next statement begins.  So does that of

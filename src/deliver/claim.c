@@ -16,7 +16,6 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "deliver/worker.h"
 #include "miscadmin.h"
@@ -25,7 +24,6 @@
 #include "support/plan.h"
 #include "support/setting.h"
 #include "utils/memutils.h"
-#include "utils/resowner.h"
 #include "utils/timestamp.h"
 
 /* While nothing may be sent, look at the reason this often. */
@@ -146,6 +144,20 @@ conclude_error(WbDelivery *delivery, const ErrorData *error)
 	}
 }
 
+typedef struct Preparation
+{
+	WbDelivery *delivery;
+	bool		is_prepared;
+} Preparation;
+
+static void
+prepare_request(void *argument)
+{
+	Preparation *preparation = argument;
+
+	preparation->is_prepared = wb_request_prepare(preparation->delivery);
+}
+
 /*
  * Prepare a request.  An error in there is that delivery's own outcome; the
  * others must not suffer.
@@ -153,33 +165,14 @@ conclude_error(WbDelivery *delivery, const ErrorData *error)
 static bool
 prepare(WbDelivery *delivery)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	volatile bool is_prepared = false;
+	Preparation preparation = {delivery, false};
+	ErrorData  *error = wb_guard_try(prepare_request, &preparation);
+	bool		is_prepared = error == NULL && preparation.is_prepared;
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		is_prepared = wb_request_prepare(delivery);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		ErrorData  *error;
-
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
+	if (error != NULL && wb_session_must_end())
+		ReThrowError(error);
+	if (error != NULL)
 		conclude_error(delivery, error);
-		FreeErrorData(error);
-		is_prepared = false;
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
-
 	if (is_prepared && wb_setting_delivery == WB_DELIVERY_DRY_RUN)
 	{
 		delivery->outcome.kind = WB_OUTCOME_SKIPPED;

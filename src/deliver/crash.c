@@ -154,11 +154,10 @@ put_journal_back(void)
 int
 wb_crash_avert(dlist_head *ended)
 {
-	bool		is_dying = ProcDiePending;
 	volatile int code = 0;
 
 	/* the transactions here must not end by the signal that brought us here */
-	ProcDiePending = false;
+	QueryCancelPending = false;
 	pqsignal(SIGINT, StatementCancelHandler);	/* what lock_timeout sends */
 	SetConfigOption("lock_timeout", "500", PGC_SUSET, PGC_S_OVERRIDE);
 	SetConfigOption("synchronous_commit", "local", PGC_SUSET, PGC_S_OVERRIDE);
@@ -175,7 +174,5 @@ wb_crash_avert(dlist_head *ended)
 		AbortOutOfAnyTransaction();
 	}
 	PG_END_TRY();
-	ProcDiePending = is_dying;
-	InterruptPending = true;
 	return code;
 }

@@ -31,7 +31,6 @@
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "storage/lmgr.h"
-#include "storage/proc.h"
 #include "tcop/utility.h"
 #include "utils/acl.h"
 #include "utils/syscache.h"
@@ -103,14 +102,14 @@ stop_worker(Oid database)
 {
 	for (int waited_ms = 0; waited_ms < WAIT_MS; waited_ms += WAIT_STEP_MS)
 	{
-		PGPROC	   *worker = wb_wake_find(WB_WORKER_TYPE, database);
+		pid_t		worker = wb_wake_find(WB_WORKER_TYPE, database, NULL);
 
-		if (worker == NULL)
+		if (worker == 0)
 			return;
 		if (waited_ms == 0)
-			kill(worker->pid, WB_WORKER_LEAVE_SIGNAL);
+			kill(worker, WB_WORKER_LEAVE_SIGNAL);
 		else if (waited_ms == PATIENCE_MS)
-			kill(worker->pid, SIGTERM);
+			kill(worker, SIGTERM);
 		CHECK_FOR_INTERRUPTS();
 		pg_usleep(WAIT_STEP_MS * 1000);
 	}
@@ -127,7 +126,7 @@ make_way(Node *statement)
 	Oid			database = name ? get_database_oid(name, true) : InvalidOid;
 
 	if (!OidIsValid(database) || !is_owned(database) ||
-		wb_wake_find(WB_WORKER_TYPE, database) == NULL)
+		wb_wake_find(WB_WORKER_TYPE, database, NULL) == 0)
 		return InvalidOid;
 	if (database == MyDatabaseId && !IsA(statement, CreatedbStmt))
 		return InvalidOid;

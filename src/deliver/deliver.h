@@ -21,6 +21,7 @@
 #include "utils/guc.h"
 #include "wb_automations.h"
 
+struct Latch;
 struct sockaddr;
 
 /* bgw_type of our processes; writers find the worker by it. */
@@ -142,7 +143,6 @@ typedef struct WbDelivery
 	WbIntegration *integration; /* NULL: gone, or none needed */
 	WbRequest  *request;		/* NULL until prepared */
 	WbOutcome	outcome;
-	void	   *transfer;		/* http.c's own */
 	bool		is_preview;		/* opens no secret, and masks each */
 	struct WbDelivery *digest;	/* whose message tells of this one too */
 	dlist_head	covered;		/* those whose digest this one is */
@@ -175,7 +175,10 @@ extern TimestampTz wb_deliver_fire(const WbVerdict *verdict);
 extern TimestampTz wb_deliver_fire_broken(const WbVerdict *verdict);
 
 /* deliver/guard.c */
+typedef void (*WbGuarded) (void *argument);
+
 extern bool wb_guard_concerns_everybody(int code);
+extern ErrorData *wb_guard_try(WbGuarded function, void *argument);
 
 /* deliver/hand.c */
 extern bool wb_hand_release(const WbDelivery *delivery);
@@ -185,7 +188,6 @@ extern void wb_hand_free(dlist_head *deliveries);
 extern void wb_http_start(void);
 extern void wb_http_send(WbDelivery *delivery);
 extern void wb_http_drive(dlist_head *ended);
-extern int	wb_http_in_flight(void);
 extern int	wb_http_wait_socket(void);
 extern long wb_http_wait_ms(void);
 extern const char *wb_http_parse_url(const char *url, WbUrl *parts);
@@ -200,10 +202,11 @@ extern void wb_notify_issue(const WbDelivery *delivery);
 /* deliver/request.c, slack.c, webhook.c */
 extern bool wb_request_prepare(WbDelivery *delivery);
 extern bool wb_request_is_rendered(const WbDelivery *delivery);
-extern char *wb_request_text(WbDelivery *delivery, const char *input_key,
-							 const char *key, const char *rendered_key);
+extern char *wb_request_text(WbDelivery *delivery, const char *key,
+							 const char *rendered_key, const char *otherwise);
 extern bool wb_request_fail(WbOutcome *outcome, const char *format,...)
 			__attribute__((format(printf, 2, 3)));
+extern JsonbContainer *wb_request_input(const WbDelivery *delivery);
 extern char *wb_request_open_secret(const WbDelivery *delivery,
 									const char *name, WbOutcome *outcome);
 extern bool wb_slack_prepare(WbDelivery *delivery);
@@ -220,12 +223,9 @@ extern char *wb_secret_open(int64 entity_id, const char *name,
 /* deliver/shared.c */
 extern void wb_shared_register(void);
 
-/* deliver/suppressed.c */
-extern void wb_suppressed_count(int64 automation_id);
-
 /* deliver/template.c */
 extern char *wb_template_expand(const char *text, const WbDelivery *delivery,
-								bool with_secrets, WbOutcome *outcome);
+								WbOutcome *outcome);
 extern Jsonb *wb_template_expand_json(Jsonb *document,
 									  const WbDelivery *delivery,
 									  bool with_secrets, bool *has_secret,
@@ -235,20 +235,17 @@ extern Jsonb *wb_template_expand_json(Jsonb *document,
 extern void wb_worker_begin(const char *activity);
 extern void wb_worker_commit(void);
 extern bool wb_worker_try(const char *activity, const char *what,
-						  void (*work) (void));
+						  WbGuarded work, void *argument);
 
 /* deliver/url.c */
 extern const char *wb_url_refusal(const char *url, const char **hint);
 
 /* deliver/wake.c */
-extern struct PGPROC *wb_wake_find(const char *type, Oid database);
+extern pid_t wb_wake_find(const char *type, Oid database,
+						  struct Latch **latch);
 extern void wb_wake_end(XactEvent event);
 extern void wb_wake_worker_at_commit(void);
 extern void wb_wake_launcher_at_commit(void);
-
-/* deliver/sweep.c */
-extern long wb_sweep_wait_ms(void);
-extern void wb_sweep_runs(void);
 
 /* deliver/worker_stat.c */
 extern void wb_stat_outcome(WbOutcomeKind kind);

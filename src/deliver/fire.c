@@ -57,8 +57,6 @@ wb_deliver_fire(const WbVerdict *verdict)
 								  timestamptz_to_str(end));
 		wb_batch_add(&firing);
 	}
-	else
-		wb_suppressed_count(automation->id);
 	return end;
 }
 

@@ -15,6 +15,7 @@
 #define WB_FIRE_H
 
 #include "deliver/append.h"
+#include "deliver/deliver.h"
 #include "wb_automations.h"
 
 /* What stands between an automation and another execution on the same run. */
@@ -63,8 +64,6 @@ extern TimestampTz wb_cooldown_end(TimestampTz start,
 extern bool wb_cooldown_applies(const WbAutomation *automation);
 
 /* deliver/guard.c */
-typedef void (*WbGuarded) (void *argument);
-
 extern bool wb_guard_write(WbGuarded function, void *argument,
 						   const char *automation_name);
 extern bool wb_guard_compute(WbGuarded function, void *argument,

@@ -4,8 +4,11 @@
  *		Keeps errors of ours from the user whose row made something fire.
  *
  * The user's write must not fail because of an automation.  An error is logged
- * and swallowed; only what the whole server suffers from (a cancelled query, a
- * shutdown, no memory, no disk) goes on to the user.
+ * and swallowed, unless it would have hit any write at that moment: the
+ * transaction cannot go on beside others (class 40) or did not get a lock in
+ * time (55P03), the server lacks something (53), was told to stop this (57) or
+ * met an error of its system (58).  Such an error goes on to the user, who
+ * tries again, and then the row and what it fires are written together.
  *
  * Rule: whatever reads or writes a table runs within a subtransaction, which
  * gives back the locks, buffers and rows of what failed.  What only computes
@@ -23,12 +26,18 @@
 #include "deliver/fire.h"
 #include "utils/resowner.h"
 
-/* Is an error what the whole server suffers from, by its code? */
+/*
+ * Does an error say nothing about what was being done, by its code?  The list
+ * is the one at the top; docs/architecture.md and README.md have it too.
+ */
 bool
 wb_guard_concerns_everybody(int code)
 {
+	if (code == ERRCODE_LOCK_NOT_AVAILABLE)
+		return true;
 	switch (ERRCODE_TO_CATEGORY(code))
 	{
+		case MAKE_SQLSTATE('4', '0', '0', '0', '0'):	/* rolled back */
 		case MAKE_SQLSTATE('5', '3', '0', '0', '0'):	/* no resources */
 		case MAKE_SQLSTATE('5', '7', '0', '0', '0'):	/* cancelled */
 		case MAKE_SQLSTATE('5', '8', '0', '0', '0'):	/* system error */
@@ -38,26 +47,27 @@ wb_guard_concerns_everybody(int code)
 	}
 }
 
+/* The row that fired is in the statement, or in what called it: neither. */
 static void
 log_loss(const char *automation_name, const ErrorData *error)
 {
 	ereport(LOG,
 			(errcode(error->sqlerrcode),
 			 errmsg("could not record that automation \"%s\" fired: %s",
-					automation_name, error->message)));
+					automation_name, error->message),
+			 errhidestmt(true), errhidecontext(true)));
 }
 
 /*
- * Call a function within a subtransaction.  False where it raised, and then
- * nothing of it is left; the log says so if a name is given.
+ * Call a function within a subtransaction.  Returns NULL, or the error that it
+ * raised, in the caller's memory context, and then nothing of it is left.
  */
-bool
-wb_guard_write(WbGuarded function, void *argument,
-			   const char *automation_name)
+ErrorData *
+wb_guard_try(WbGuarded function, void *argument)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
-	volatile bool is_done = false;
+	ErrorData  *volatile error = NULL;
 
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(context);
@@ -65,30 +75,39 @@ wb_guard_write(WbGuarded function, void *argument,
 	{
 		function(argument);
 		ReleaseCurrentSubTransaction();
-		is_done = true;
 	}
 	PG_CATCH();
 	{
-		ErrorData  *error;
-
 		MemoryContextSwitchTo(context);
 		error = CopyErrorData();
 		FlushErrorState();
 		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
-
-		/* outside of a block, nobody above would end our subtransaction */
-		if (wb_guard_concerns_everybody(error->sqlerrcode))
-			ReThrowError(error);
-		if (automation_name != NULL)
-			log_loss(automation_name, error);
-		FreeErrorData(error);
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(context);
 	CurrentResourceOwner = owner;
-	return is_done;
+	return error;
+}
+
+/*
+ * The same for what a writer's row made fire.  False where it raised; the log
+ * says so if a name is given.
+ */
+bool
+wb_guard_write(WbGuarded function, void *argument,
+			   const char *automation_name)
+{
+	ErrorData  *error = wb_guard_try(function, argument);
+
+	if (error == NULL)
+		return true;
+	/* outside of a block, nobody above would end our subtransaction */
+	if (wb_guard_concerns_everybody(error->sqlerrcode))
+		ReThrowError(error);
+	if (automation_name != NULL)
+		log_loss(automation_name, error);
+	FreeErrorData(error);
+	return false;
 }
 
 /* Call a function that only computes; false where it raised. */

@@ -39,7 +39,6 @@
 #include "postmaster/interrupt.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
-#include "storage/proc.h"
 #include "storage/sinval.h"
 #include "support/clock.h"
 #include "support/compat.h"
@@ -99,10 +98,10 @@ wb_launcher_register(void)
 void
 wb_launcher_call(void)
 {
-	PGPROC	   *launcher = wb_wake_find(WB_LAUNCHER_TYPE, InvalidOid);
+	pid_t		launcher = wb_wake_find(WB_LAUNCHER_TYPE, InvalidOid, NULL);
 
-	if (launcher != NULL)
-		kill(launcher->pid, SIGUSR2);
+	if (launcher != 0)
+		kill(launcher, SIGUSR2);
 }
 
 static void
@@ -185,7 +184,8 @@ look_at_databases(bool everywhere)
 	foreach(cell, databases)
 	{
 		Oid			database = lfirst_oid(cell);
-		bool		is_served = wb_wake_find(WB_WORKER_TYPE, database) != NULL;
+		bool		is_served = wb_wake_find(WB_WORKER_TYPE, database,
+											 NULL) != 0;
 		bool		was_served = list_member_oid(served_databases, database);
 		BackgroundWorkerHandle *handle;
 
@@ -206,7 +206,6 @@ look_at_databases(bool everywhere)
 		}
 		seen = lappend_oid(seen, database);
 	}
-	wb_suppressed_forget_others(databases);
 	list_free(databases);
 	list_free(seen_databases);
 	list_free(served_databases);

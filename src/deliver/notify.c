@@ -17,6 +17,7 @@
 
 #include "commands/async.h"
 #include "deliver/deliver.h"
+#include "support/document.h"
 #include "support/json.h"
 #include "support/setting.h"
 #include "utils/fmgroids.h"
@@ -37,29 +38,29 @@ static char *
 describe_execution(const WbDelivery *delivery)
 {
 	JsonbContainer *event = &delivery->event->root;
-	StringInfoData text;
+	WbDocument	text;
 
-	wb_json_begin(&text);
-	wb_json_add_integer(&text, "execution_id", delivery->execution_id);
-	wb_json_add_text(&text, "automation_name", delivery->automation_name);
-	wb_json_add_text(&text, "event_type", delivery->event_type);
-	wb_json_add_text(&text, "run_id", wb_json_get_text(event, "runId"));
-	wb_json_add_text(&text, "run_name", wb_json_get_text(event, "runName"));
-	wb_json_add_text(&text, "why", delivery->why);
-	wb_json_end(&text);
-	return text.data;
+	wb_document_begin(&text);
+	wb_document_add_integer(&text, "execution_id", delivery->execution_id);
+	wb_document_add_text(&text, "automation_name", delivery->automation_name);
+	wb_document_add_text(&text, "event_type", delivery->event_type);
+	wb_document_add_text(&text, "run_id", wb_json_get_text(event, "runId"));
+	wb_document_add_text(&text, "run_name",
+						 wb_json_get_text(event, "runName"));
+	wb_document_add_text(&text, "why", delivery->why);
+	return JsonbToCString(NULL, &wb_document_end(&text)->root, -1);
 }
 
 static void
 record_action(WbRequest *request)
 {
-	StringInfoData action;
+	WbDocument	action;
 
-	wb_json_begin(&action);
-	wb_json_add_text(&action, "actionType", "NOTIFY");
-	wb_json_add_text(&action, "channel", request->channel);
-	wb_json_add_text(&action, "payload", request->body);
-	request->recorded_action = wb_json_end(&action);
+	wb_document_begin(&action);
+	wb_document_add_text(&action, "actionType", "NOTIFY");
+	wb_document_add_text(&action, "channel", request->channel);
+	wb_document_add_text(&action, "payload", request->body);
+	request->recorded_action = wb_document_end(&action);
 }
 
 static bool
@@ -78,10 +79,8 @@ wb_notify_prepare(WbDelivery *delivery)
 
 	outcome->kind = WB_OUTCOME_DONE;
 	delivery->request = request;
-	request->channel = wb_request_text(delivery, "notifyActionInput",
-									   "channel", "channel");
-	request->body = wb_request_text(delivery, "notifyActionInput",
-									"payload", "payload");
+	request->channel = wb_request_text(delivery, "channel", "channel", NULL);
+	request->body = wb_request_text(delivery, "payload", "payload", NULL);
 	if (outcome->kind == WB_OUTCOME_FAILED)
 		return;
 	if (request->body == NULL)

@@ -61,26 +61,50 @@ wb_request_is_rendered(const WbDelivery *delivery)
 	return wb_json_get(&delivery->action_config->root, "actionType") != NULL;
 }
 
+/* What the author of the action wrote; NULL where it is missing. */
+static JsonbContainer *
+find_input(const WbDelivery *delivery)
+{
+	static const char *const keys[] = {
+		[WB_ACTION_NO_OP] = "noOpActionInput",
+		[WB_ACTION_NOTIFY] = "notifyActionInput",
+		[WB_ACTION_NOTIFICATION] = "notificationActionInput",
+		[WB_ACTION_GENERIC_WEBHOOK] = "genericWebhookActionInput",
+	};
+	JsonbValue *input = wb_json_get(&delivery->action_config->root,
+									keys[delivery->action_type]);
+
+	return input != NULL && input->type == jbvBinary ?
+		input->val.binary.data : NULL;
+}
+
+/* What the action says: as it was rendered, or as its author wrote it. */
+JsonbContainer *
+wb_request_input(const WbDelivery *delivery)
+{
+	return wb_request_is_rendered(delivery) ?
+		&delivery->action_config->root : find_input(delivery);
+}
+
 /*
- * A text of the action: the member "key" of the input that its author wrote,
- * expanded; or, where it was rendered before, "rendered_key" of that.  NULL
- * where it is missing, and on failure, with the outcome filled.
+ * A text of the action: the member "key" of what its author wrote, or else
+ * "otherwise", expanded; or, where it was rendered before, "rendered_key" of
+ * that.  NULL where there is none, and on failure, with the outcome filled.
  */
 char *
-wb_request_text(WbDelivery *delivery, const char *input_key, const char *key,
-				const char *rendered_key)
+wb_request_text(WbDelivery *delivery, const char *key,
+				const char *rendered_key, const char *otherwise)
 {
-	JsonbContainer *action = &delivery->action_config->root;
-	JsonbValue *input;
-	char	   *text = NULL;
+	JsonbContainer *input = wb_request_input(delivery);
+	bool		is_rendered = wb_request_is_rendered(delivery);
+	char	   *text = input == NULL ? NULL :
+	wb_json_get_text(input, is_rendered ? rendered_key : key);
 
-	if (wb_request_is_rendered(delivery))
-		return wb_json_get_text(action, rendered_key);
-	input = wb_json_get(action, input_key);
-	if (input != NULL && input->type == jbvBinary)
-		text = wb_json_get_text(input->val.binary.data, key);
-	return text == NULL ? NULL :
-		wb_template_expand(text, delivery, false, &delivery->outcome);
+	if (text == NULL && otherwise != NULL)
+		text = pstrdup(otherwise);
+	if (text == NULL || is_rendered)
+		return text;
+	return wb_template_expand(text, delivery, &delivery->outcome);
 }
 
 /* The same text as a member of JSON, with or without a "/" made safe. */

@@ -7,9 +7,9 @@
  * a file outside the database that only the server's user may read.  So a
  * dump, a replica's logs or a role that reads every table learns nothing.
  *
- * A ciphertext is bound to its team and its name: moved to another row it
- * does not open, so nobody turns a secret that he may set into one that he
- * may send.
+ * What was sealed in another database waits for a superuser to adopt it (see
+ * seal.c): only a person knows whether a row came with a restored dump, or was
+ * put here to be sent to somebody else.
  *
  * IDENTIFICATION
  *		src/deliver/secret.c
@@ -18,29 +18,24 @@
  */
 #include "postgres.h"
 
-#include <openssl/evp.h>
-
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "deliver/deliver.h"
-#include "deliver/secret_key.h"
+#include "deliver/seal.h"
 #include "funcapi.h"
+#include "miscadmin.h"
 #include "support/compat.h"
 #include "support/plan.h"
+#include "support/relation.h"
+#include "support/row.h"
 #include "support/setting.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
+WB_FUNCTION_INFO_V1(wb_sql_adopt_secrets);
 WB_FUNCTION_INFO_V1(wb_sql_reseal_secret);
 WB_FUNCTION_INFO_V1(wb_sql_seal_secret);
-
-/*
- * A sealed secret: one byte of version, the nonce, the ciphertext, the tag.
- */
-#define SEAL_VERSION		1
-#define NONCE_BYTES			12
-#define TAG_BYTES			16
-#define SEAL_EXTRA_BYTES	(1 + NONCE_BYTES + TAG_BYTES)
+WB_FUNCTION_INFO_V1(wb_sql_warn_of_missing_secret);
 
 /* How long deliveries are held before the key is looked for again. */
 #define HOLD_MS				60000
@@ -61,64 +56,33 @@ typedef struct OpenedSecret
 static OpenedSecret *opened_secrets = NULL;
 
 static WbPlan find_secret_plan = {
-	"SELECT key_id, sealed FROM wb.secrets WHERE entity_id = $1 AND name = $2",
+	"SELECT key_id::text, sealed::bytea FROM wb.secrets"
+	" WHERE entity_id = $1 AND name = $2",
 	2, {INT8OID, TEXTOID}, NULL
 };
 
-/*
- * Encrypt or decrypt, as "sealing" says, with the name as what must match.
- * "tag" is written when sealing and checked when opening.  Returns false
- * where it does not match, or the library failed.
- */
-static bool
-run_cipher(bool sealing, const WbSecretKey *key, const uint8 *nonce,
-		   const char *name, const uint8 *input, int input_bytes,
-		   uint8 *output, uint8 *tag)
+static WbPlan find_all_plan = {
+	"SELECT entity_id::bigint, name::text, key_id::text, sealed::bytea"
+	" FROM wb.secrets ORDER BY id FOR UPDATE",
+	0, {0}, NULL
+};
+
+static WbPlan replace_plan = {
+	"UPDATE wb.secrets SET key_id = $3, sealed = $4"
+	" WHERE entity_id = $1 AND name = $2",
+	4, {INT8OID, TEXTOID, TEXTOID, BYTEAOID}, NULL
+};
+
+/* Why a secret does not open in this database, or NULL. */
+static const char *
+find_obstacle(bytea *sealed)
 {
-	EVP_CIPHER_CTX *cipher = EVP_CIPHER_CTX_new();
-	int			length;
-	bool		is_done;
+	WbSealOrigin origin;
 
-	is_done = cipher != NULL &&
-		EVP_CipherInit_ex(cipher, EVP_aes_256_gcm(), NULL, key->bytes, nonce,
-						  sealing ? 1 : 0) == 1 &&
-		EVP_CipherUpdate(cipher, NULL, &length, (const uint8 *) name,
-						 strlen(name)) == 1 &&
-		EVP_CipherUpdate(cipher, output, &length, input, input_bytes) == 1 &&
-		(sealing || EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_AEAD_SET_TAG,
-										TAG_BYTES, tag) == 1) &&
-		EVP_CipherFinal_ex(cipher, output + length, &length) == 1 &&
-		(!sealing || EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_AEAD_GET_TAG,
-										 TAG_BYTES, tag) == 1);
-	EVP_CIPHER_CTX_free(cipher);
-	return is_done;
-}
-
-/* The name that a ciphertext is bound to. */
-static char *
-full_name(int64 entity_id, const char *name)
-{
-	return psprintf(INT64_FORMAT "/%s", entity_id, name);
-}
-
-/* Open a sealed secret; NULL where it is damaged, or not this row's. */
-static char *
-unseal(const WbSecretKey *key, int64 entity_id, const char *name,
-	   bytea *sealed)
-{
-	uint8	   *bytes = (uint8 *) VARDATA_ANY(sealed);
-	int			length = (int) VARSIZE_ANY_EXHDR(sealed) - SEAL_EXTRA_BYTES;
-	char	   *value;
-
-	if (length < 0 || bytes[0] != SEAL_VERSION)
+	if (!wb_seal_read_origin(sealed, &origin) || wb_seal_is_here(&origin))
 		return NULL;
-	value = palloc(length + 1);
-	value[length] = '\0';
-	if (!run_cipher(false, key, bytes + 1, full_name(entity_id, name),
-					bytes + 1 + NONCE_BYTES, length, (uint8 *) value,
-					bytes + 1 + NONCE_BYTES + length))
-		return NULL;
-	return value;
+	return origin.system == 0 ? "it was sealed by an older version" :
+		"it was sealed in another database";
 }
 
 /* Callback at the end of the transaction. */
@@ -173,13 +137,15 @@ hold(WbOutcome *outcome, char *error)
 	return false;
 }
 
-/* Read the row, within SPI; "context" gets the result. */
+/*
+ * Read the row, within SPI; "context" gets the result.  Where there is none,
+ * or the table lost a NOT NULL, it is false.
+ */
 static bool
 fetch_sealed(int64 entity_id, const char *name, MemoryContext context,
 			 char **key_id, bytea **sealed)
 {
 	Datum		values[2];
-	TupleDesc	columns;
 	MemoryContext before;
 	bool		is_null;
 
@@ -187,14 +153,13 @@ fetch_sealed(int64 entity_id, const char *name, MemoryContext context,
 	values[1] = CStringGetTextDatum(name);
 	if (wb_plan_run(&find_secret_plan, values, NULL, SPI_OK_SELECT) == 0)
 		return false;
-	columns = SPI_tuptable->tupdesc;
 	before = MemoryContextSwitchTo(context);
-	*key_id = TextDatumGetCString(SPI_getbinval(SPI_tuptable->vals[0], columns,
-												1, &is_null));
-	*sealed = DatumGetByteaPCopy(SPI_getbinval(SPI_tuptable->vals[0], columns,
-											   2, &is_null));
+	*key_id = wb_row_text(SPI_tuptable, 0, 1);
+	values[0] = wb_row_value(SPI_tuptable, 0, 2, &is_null);
+	if (!is_null)
+		*sealed = DatumGetByteaPCopy(values[0]);
 	MemoryContextSwitchTo(before);
-	return true;
+	return *key_id != NULL && !is_null;
 }
 
 /* Find and open a secret; false on failure, with the outcome filled. */
@@ -203,10 +168,11 @@ open_stored(int64 entity_id, const char *name, WbOutcome *outcome)
 {
 	const char *problem;
 	char	   *key_id;
-	bytea	   *sealed;
+	bytea	   *sealed = NULL;
 	char	   *value;
 	bool		is_found;
 	WbSecretKey key;
+	WbSealOrigin here = wb_seal_here();
 	MemoryContext context = CurrentMemoryContext;
 
 	SPI_connect();
@@ -215,12 +181,14 @@ open_stored(int64 entity_id, const char *name, WbOutcome *outcome)
 	if (!is_found)
 		return wb_request_fail(outcome, "secret \"%s\" does not exist", name);
 
-	problem = wb_secret_key_read(key_id, &key);
+	problem = find_obstacle(sealed);
+	if (problem == NULL)
+		problem = wb_secret_key_read(key_id, &key);
 	if (problem != NULL)
 		return hold(outcome, psprintf("cannot open secret \"%s\": %s", name,
 									  problem));
 
-	value = unseal(&key, entity_id, name, sealed);
+	value = wb_unseal(&key, &here, entity_id, name, sealed);
 	explicit_bzero(&key, sizeof(key));
 	if (value == NULL)
 		return wb_request_fail(outcome,
@@ -234,7 +202,8 @@ open_stored(int64 entity_id, const char *name, WbOutcome *outcome)
 
 /*
  * The plaintext of a secret, palloc'd.  NULL on failure, with the outcome
- * filled: FAILED where the secret is gone, HELD where only the key is.
+ * filled: FAILED where the secret is gone, HELD where the key is, or where it
+ * was sealed in another database.
  *
  * Runs in a transaction, as the owner of our tables.
  */
@@ -248,22 +217,52 @@ wb_secret_open(int64 entity_id, const char *name, WbOutcome *outcome)
 	return value == NULL ? NULL : pstrdup(value);
 }
 
+/* Seal a value with the newest key, whose id goes into "key_id", and wipe it. */
 static bytea *
-seal(const WbSecretKey *key, int64 entity_id, const char *name,
-	 const char *value)
+seal_value(int64 entity_id, const char *name, char *value, char **key_id)
 {
-	int			length = strlen(value);
-	bytea	   *sealed = palloc(VARHDRSZ + length + SEAL_EXTRA_BYTES);
-	uint8	   *bytes = (uint8 *) VARDATA(sealed);
+	WbSecretKey key;
+	bytea	   *sealed;
+	const char *problem = wb_secret_key_read(NULL, &key);
 
-	SET_VARSIZE(sealed, VARHDRSZ + length + SEAL_EXTRA_BYTES);
-	bytes[0] = SEAL_VERSION;
-	if (!pg_strong_random(bytes + 1, NONCE_BYTES) ||
-		!run_cipher(true, key, bytes + 1, full_name(entity_id, name),
-					(const uint8 *) value, length, bytes + 1 + NONCE_BYTES,
-					bytes + 1 + NONCE_BYTES + length))
-		return NULL;
+	if (problem != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("cannot seal secret \"%s\": %s", name, problem),
+				 errhint("Call \"SELECT wb.setup();\" to make the key, or restore the file named by \"wb_automations.secret_key_file\".")));
+	sealed = wb_seal(&key, entity_id, name, value);
+	*key_id = pstrdup(key.id);
+	explicit_bzero(&key, sizeof(key));
+	explicit_bzero(value, strlen(value));
+	if (sealed == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INTERNAL_ERROR),
+				 errmsg("could not seal secret \"%s\"", name)));
 	return sealed;
+}
+
+/* Open what was sealed in the database "origin"; raises where it cannot. */
+static char *
+open_value(const WbSealOrigin *origin, int64 entity_id, const char *name,
+		   const char *key_id, bytea *sealed)
+{
+	WbSecretKey key;
+	char	   *value = NULL;
+	const char *problem = wb_secret_key_read(key_id, &key);
+
+	if (problem == NULL)
+	{
+		value = wb_unseal(&key, origin, entity_id, name, sealed);
+		explicit_bzero(&key, sizeof(key));
+		if (value == NULL)
+			problem = "it is damaged or was sealed for another row";
+	}
+	if (problem != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("cannot open secret \"%s\": %s", name, problem),
+				 errhint("Set this secret anew, or delete it.")));
+	return value;
 }
 
 /* Seal a value as the result of a function, and wipe it. */
@@ -274,28 +273,12 @@ return_sealed(FunctionCallInfo fcinfo, int64 entity_id, const char *name,
 	Datum		columns[2];
 	bool		nulls[2] = {false, false};
 	TupleDesc	row;
-	bytea	   *sealed;
-	const char *problem;
-	WbSecretKey key;
+	char	   *key_id;
 
 	if (get_call_result_type(fcinfo, NULL, &row) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
-	problem = wb_secret_key_read(NULL, &key);
-	if (problem != NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("cannot seal secret \"%s\": %s", name, problem),
-				 errhint("Call \"SELECT wb.setup();\" to make the key, or restore the file named by \"wb_automations.secret_key_file\".")));
-
-	sealed = seal(&key, entity_id, name, value);
-	columns[0] = CStringGetTextDatum(key.id);
-	columns[1] = PointerGetDatum(sealed);
-	explicit_bzero(&key, sizeof(key));
-	explicit_bzero(value, strlen(value));
-	if (sealed == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_INTERNAL_ERROR),
-				 errmsg("could not seal secret \"%s\"", name)));
+	columns[1] = PointerGetDatum(seal_value(entity_id, name, value, &key_id));
+	columns[0] = CStringGetTextDatum(key_id);
 	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(row), columns,
 											 nulls));
 }
@@ -323,21 +306,91 @@ wb_sql_reseal_secret(PG_FUNCTION_ARGS)
 	int64		entity_id = PG_GETARG_INT64(0);
 	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	char	   *key_id = text_to_cstring(PG_GETARG_TEXT_PP(2));
-	char	   *value = NULL;
-	WbSecretKey key;
-	const char *problem = wb_secret_key_read(key_id, &key);
+	bytea	   *sealed = PG_GETARG_BYTEA_PP(3);
+	WbSealOrigin here = wb_seal_here();
+	const char *obstacle = find_obstacle(sealed);
 
-	if (problem == NULL)
-	{
-		value = unseal(&key, entity_id, name, PG_GETARG_BYTEA_PP(3));
-		explicit_bzero(&key, sizeof(key));
-		if (value == NULL)
-			problem = "it is damaged or was sealed for another row";
-	}
-	if (problem != NULL)
+	if (obstacle != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("cannot open secret \"%s\": %s", name, problem),
-				 errhint("Set this secret anew, or delete it.")));
-	PG_RETURN_DATUM(return_sealed(fcinfo, entity_id, name, value));
+				 errmsg("cannot open secret \"%s\": %s", name, obstacle),
+				 errhint("See SELECT * FROM wb.status();.")));
+	PG_RETURN_DATUM(return_sealed(fcinfo, entity_id, name,
+								  open_value(&here, entity_id, name, key_id,
+											 sealed)));
+}
+
+/* Seal one row anew, within SPI, if it says that it is from "origin". */
+static bool
+adopt_row(SPITupleTable *rows, uint64 row, const char *origin)
+{
+	int64		entity_id = wb_row_id(rows, row, 1);
+	char	   *name = wb_row_text(rows, row, 2);
+	char	   *key_id = wb_row_text(rows, row, 3);
+	bool		is_null;
+	Datum		sealed = wb_row_value(rows, row, 4, &is_null);
+	WbSealOrigin found;
+	Datum		values[4];
+
+	if (name == NULL || key_id == NULL || is_null ||
+		!wb_seal_read_origin(DatumGetByteaPP(sealed), &found) ||
+		wb_seal_is_here(&found) ||
+		strcmp(wb_seal_origin_text(&found), origin) != 0)
+		return false;
+	values[0] = Int64GetDatum(entity_id);
+	values[1] = CStringGetTextDatum(name);
+	values[3] = PointerGetDatum(seal_value(entity_id, name,
+										   open_value(&found, entity_id, name,
+													  key_id,
+													  DatumGetByteaPP(sealed)),
+										   &key_id));
+	values[2] = CStringGetTextDatum(key_id);
+	return wb_plan_run(&replace_plan, values, NULL, SPI_OK_UPDATE) > 0;
+}
+
+/*
+ * wb.adopt_secrets(origin text) returns bigint: how many there were
+ *
+ * The rows are written as the owner of our tables, for triggers of his must
+ * not run as the superuser who calls this.
+ */
+Datum
+wb_sql_adopt_secrets(PG_FUNCTION_ARGS)
+{
+	char	   *origin = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	int64		adopted = 0;
+	uint64		count;
+	SPITupleTable *rows;
+	WbIdentity	before;
+
+	if (!superuser())
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to adopt secrets"),
+				 errhint("Only superusers may use what was sealed in another database; others set the secrets anew.")));
+	wb_relation_require_setup();
+	if (!wb_relation_become_owner(&before))
+		PG_RETURN_INT64(0);
+	SPI_connect();
+	count = wb_plan_run(&find_all_plan, NULL, NULL, SPI_OK_SELECT);
+	rows = SPI_tuptable;
+	for (uint64 row = 0; row < count; row++)
+		adopted += adopt_row(rows, row, origin);
+	SPI_finish();
+	wb_relation_restore_identity(&before);
+	wb_wake_worker_at_commit();
+	PG_RETURN_INT64(adopted);
+}
+
+/* wb.warn_of_missing_secret(name text, integration text) returns void */
+Datum
+wb_sql_warn_of_missing_secret(PG_FUNCTION_ARGS)
+{
+	ereport(WARNING,
+			(errmsg("secret \"%s\" of integration \"%s\" does not exist yet",
+					text_to_cstring(PG_GETARG_TEXT_PP(0)),
+					text_to_cstring(PG_GETARG_TEXT_PP(1))),
+			 errhint("Set it with \"SELECT wb.set_secret(entity, name, value);\". Until then deliveries fail."),
+			 errhidecontext(true)));
+	PG_RETURN_VOID();
 }

@@ -30,6 +30,7 @@
 /* Tells our lock from others of its type. */
 #define WORKER_LOCK_KEY			0x77620001
 
+static volatile sig_atomic_t must_end = false;
 static volatile sig_atomic_t must_leave = false;
 static bool is_connected = false;
 
@@ -52,6 +53,26 @@ static const char *const settings[][2] = {
 	{"enable_bitmapscan", "off"},
 	{"jit", "off"},
 };
+
+/*
+ * The server's own handler would end the worker in the midst of a transaction,
+ * and what is in hand would count as what it died of.  So only what it does in
+ * that transaction is cancelled, be it a wait, and the loop does the rest.
+ */
+static void
+handle_end_signal(SIGNAL_ARGS)
+{
+	int			before = errno;
+
+	if (!must_end)
+	{
+		must_end = true;
+		QueryCancelPending = true;
+		InterruptPending = true;
+	}
+	SetLatch(MyLatch);
+	errno = before;
+}
 
 static void
 handle_leave_signal(SIGNAL_ARGS)
@@ -80,7 +101,7 @@ wb_session_connect(Oid database)
 {
 	on_proc_exit(forget_unconnected, (Datum) 0);
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
-	pqsignal(SIGTERM, die);
+	pqsignal(SIGTERM, handle_end_signal);
 	pqsignal(SIGINT, SIG_IGN);
 	pqsignal(WB_WORKER_LEAVE_SIGNAL, handle_leave_signal);
 	BackgroundWorkerUnblockSignals();
@@ -117,6 +138,13 @@ wb_session_become_worker(void)
 	tag.locktag_type = LOCKTAG_USERLOCK;
 	if (LockAcquire(&tag, ExclusiveLock, true, true) == LOCKACQUIRE_NOT_AVAIL)
 		proc_exit(0);
+}
+
+/* Was the worker told to end, as by pg_terminate_backend? */
+bool
+wb_session_must_end(void)
+{
+	return must_end;
 }
 
 /* Was the worker asked to end, for good? */

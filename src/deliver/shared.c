@@ -19,7 +19,6 @@
 #include "storage/shmem.h"
 
 WbShared   *wb_shared = NULL;
-HTAB	   *wb_shared_suppressed = NULL;
 
 static shmem_request_hook_type next_request_hook = NULL;
 static shmem_startup_hook_type next_startup_hook = NULL;
@@ -37,16 +36,12 @@ request(void)
 	if (next_request_hook)
 		next_request_hook();
 	RequestAddinShmemSpace(shared_size());
-	RequestAddinShmemSpace(hash_estimate_size(WB_SUPPRESSED_MAX,
-											  sizeof(WbSuppressed)));
 	RequestNamedLWLockTranche("wb_automations", 1);
 }
 
 static void
 start_up(void)
 {
-	HASHCTL		shape = {.keysize = sizeof(WbSuppressedKey),
-	.entrysize = sizeof(WbSuppressed)};
 	bool		is_found;
 
 	if (next_startup_hook)
@@ -59,11 +54,6 @@ start_up(void)
 		wb_shared->lock = &GetNamedLWLockTranche("wb_automations")->lock;
 		wb_shared->worker_count = max_worker_processes;
 	}
-	wb_shared_suppressed = ShmemInitHash("wb_automations suppressed",
-										 WB_SUPPRESSED_MAX, WB_SUPPRESSED_MAX,
-										 &shape,
-										 HASH_ELEM | HASH_BLOBS |
-										 HASH_FIXED_SIZE);
 	LWLockRelease(AddinShmemInitLock);
 }
 

@@ -16,14 +16,9 @@
 #define WB_SHARED_H
 
 #include "datatype/timestamp.h"
-#include "port/atomics.h"
 #include "storage/lwlock.h"
-#include "utils/hsearch.h"
 
 #define WB_LAST_ERROR_SIZE	256
-
-/* So many automations, of all databases, can have their matches counted. */
-#define WB_SUPPRESSED_MAX	8192
 
 /*
  * What a database's worker did.  The worker of that database alone writes it,
@@ -51,28 +46,13 @@ typedef struct WbWorkerStat
 	char		last_error[WB_LAST_ERROR_SIZE];
 } WbWorkerStat;
 
-/* Matches that a cooldown suppressed and that are not written down yet. */
-typedef struct WbSuppressedKey
-{
-	int64		automation_id;
-	Oid			database;
-	uint32		padding;		/* zero */
-} WbSuppressedKey;
-
-typedef struct WbSuppressed
-{
-	WbSuppressedKey key;
-	pg_atomic_uint64 count;
-} WbSuppressed;
-
 typedef struct WbShared
 {
-	LWLock	   *lock;			/* who is in the lists below; last_error */
+	LWLock	   *lock;			/* who is in the list below; last_error */
 	int			worker_count;
 	WbWorkerStat workers[FLEXIBLE_ARRAY_MEMBER];
 } WbShared;
 
 extern WbShared *wb_shared;		/* NULL where the library is not preloaded */
-extern HTAB *wb_shared_suppressed;
 
 #endif							/* WB_SHARED_H */

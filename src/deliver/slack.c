@@ -18,8 +18,10 @@
 
 #include "deliver/slack.h"
 #include "mb/pg_wchar.h"
+#include "support/document.h"
 #include "support/json.h"
 #include "support/setting.h"
+#include "utils/json.h"
 
 #define TITLE_MAX_BYTES		300
 
@@ -77,21 +79,9 @@ make_title_url(WbDelivery *delivery)
 	if (wb_setting_run_url == NULL || wb_setting_run_url[0] == '\0' ||
 		wb_json_get(&delivery->event->root, "runName") == NULL)
 		return NULL;
-	url = wb_template_expand(wb_setting_run_url, delivery, false,
+	url = wb_template_expand(wb_setting_run_url, delivery,
 							 &delivery->outcome);
 	return url == NULL ? NULL : encode_url(url);
-}
-
-/* A text of the action; empty where it is missing, NULL on failure. */
-static char *
-read_text(WbDelivery *delivery, const char *key, const char *rendered_key)
-{
-	char	   *text = wb_request_text(delivery, "notificationActionInput",
-									   key, rendered_key);
-
-	if (text == NULL && delivery->outcome.kind != WB_OUTCOME_FAILED)
-		return pstrdup("");
-	return text;
 }
 
 /* A title is one line, or its markup would not hold. */
@@ -149,10 +139,11 @@ summarize(WbDelivery *delivery, Notification *notification)
 static bool
 read_notification(WbDelivery *delivery, Notification *notification)
 {
-	const char *severity = read_text(delivery, "severity", "severity");
+	const char *severity = wb_request_text(delivery, "severity", "severity",
+										   "");
 
-	notification->title = read_text(delivery, "title", "title");
-	notification->message = read_text(delivery, "message", "text");
+	notification->title = wb_request_text(delivery, "title", "title", "");
+	notification->message = wb_request_text(delivery, "message", "text", "");
 	if (severity == NULL || notification->title == NULL ||
 		notification->message == NULL)
 		return false;
@@ -183,23 +174,22 @@ static void
 record_action(WbDelivery *delivery, const Notification *notification)
 {
 	const WbIntegration *integration = delivery->integration;
-	StringInfoData where;
-	StringInfoData action;
+	WbDocument	where;
+	WbDocument	action;
 
-	wb_json_begin(&where);
-	wb_json_add_integer(&where, "id", integration->id);
-	wb_json_add_text(&where, "channelName", integration->name);
-	wb_json_add_text(&where, "teamName", integration->team_name);
-	wb_json_end(&where);
+	wb_document_begin(&where);
+	wb_document_add_integer(&where, "id", integration->id);
+	wb_document_add_text(&where, "channelName", integration->name);
+	wb_document_add_text(&where, "teamName", integration->team_name);
 
-	wb_json_begin(&action);
-	wb_json_add_text(&action, "actionType", "NOTIFICATION");
-	wb_json_add_raw(&action, "integration", where.data);
-	wb_json_add_text(&action, "title", notification->title);
-	wb_json_add_text(&action, "text", notification->message);
-	wb_json_add_text(&action, "severity", notification->severity);
-	wb_json_add_text(&action, "titleURL", notification->title_url);
-	delivery->request->recorded_action = wb_json_end(&action);
+	wb_document_begin(&action);
+	wb_document_add_text(&action, "actionType", "NOTIFICATION");
+	wb_document_add_jsonb(&action, "integration", wb_document_end(&where));
+	wb_document_add_text(&action, "title", notification->title);
+	wb_document_add_text(&action, "text", notification->message);
+	wb_document_add_text(&action, "severity", notification->severity);
+	wb_document_add_text(&action, "titleURL", notification->title_url);
+	delivery->request->recorded_action = wb_document_end(&action);
 }
 
 /* The text of the message: the title, with its link. */
@@ -240,7 +230,6 @@ static char *
 make_body(WbDelivery *delivery, const Notification *notification)
 {
 	StringInfoData blocks;
-	StringInfoData attachment;
 	StringInfoData body;
 
 	initStringInfo(&blocks);
@@ -255,15 +244,12 @@ make_body(WbDelivery *delivery, const Notification *notification)
 						 make_pointer(delivery, notification));
 	appendStringInfoChar(&blocks, ']');
 
-	wb_json_begin(&attachment);
-	wb_json_add_text(&attachment, "color", notification->color);
-	wb_json_add_raw(&attachment, "blocks", blocks.data);
-	wb_json_end(&attachment);
-
-	wb_json_begin(&body);
-	wb_json_add_text(&body, "text", make_text(notification));
-	wb_json_add_raw(&body, "attachments", psprintf("[%s]", attachment.data));
-	wb_json_end(&body);
+	initStringInfo(&body);
+	appendStringInfoString(&body, "{\"text\": ");
+	escape_json(&body, make_text(notification));
+	appendStringInfo(&body,
+					 ", \"attachments\": [{\"color\": \"%s\", \"blocks\": %s}]}",
+					 notification->color, blocks.data);
 	return body.data;
 }
 

@@ -151,7 +151,7 @@ wb_slack_add_details(StringInfo blocks, WbDelivery *delivery)
 
 		if (wb_json_get(&delivery->event->root, details[i].member) == NULL)
 			continue;
-		text = wb_template_expand(details[i].text, delivery, false,
+		text = wb_template_expand(details[i].text, delivery,
 								  &delivery->outcome);
 		if (text == NULL || text[0] == '\0')
 			continue;

@@ -20,7 +20,6 @@
 #include "deliver/worker.h"
 #include "miscadmin.h"
 #include "storage/latch.h"
-#include "storage/proc.h"
 #include "support/compat.h"
 #include "support/relation.h"
 #include "support/setting.h"
@@ -91,7 +90,7 @@ wait_until_connected(BackgroundWorkerHandle *handle)
 {
 	pid_t		pid;
 
-	while (wb_wake_find(WB_WORKER_TYPE, MyDatabaseId) == NULL)
+	while (wb_wake_find(WB_WORKER_TYPE, MyDatabaseId, NULL) == 0)
 	{
 		if (GetBackgroundWorkerPid(handle, &pid) == BGWH_STOPPED)
 			return false;
@@ -111,13 +110,13 @@ wait_until_connected(BackgroundWorkerHandle *handle)
 Datum
 wb_sql_start_worker(PG_FUNCTION_ARGS)
 {
-	PGPROC	   *running;
+	pid_t		running;
 	BackgroundWorkerHandle *handle;
 
 	check_caller();
-	running = wb_wake_find(WB_WORKER_TYPE, MyDatabaseId);
-	if (running != NULL)
-		PG_RETURN_INT32(running->pid);
+	running = wb_wake_find(WB_WORKER_TYPE, MyDatabaseId, NULL);
+	if (running != 0)
+		PG_RETURN_INT32(running);
 
 	if (!wb_worker_register(MyDatabaseId, MyProcPid, &handle))
 		ereport(ERROR,
@@ -130,8 +129,8 @@ wb_sql_start_worker(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
 				 errmsg("could not start the worker"),
 				 errhint("The server log may tell why.")));
-	running = wb_wake_find(WB_WORKER_TYPE, MyDatabaseId);
-	if (running == NULL)
+	running = wb_wake_find(WB_WORKER_TYPE, MyDatabaseId, NULL);
+	if (running == 0)
 		PG_RETURN_NULL();
-	PG_RETURN_INT32(running->pid);
+	PG_RETURN_INT32(running);
 }

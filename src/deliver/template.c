@@ -237,23 +237,23 @@ expand_member(void *state, char *string, int length)
 }
 
 /*
- * Expand a text.  Returns NULL on failure, with the outcome filled; that can
- * only be for want of a secret or for sheer size.
+ * Expand a text, without secrets.  Returns NULL on failure, with the outcome
+ * filled; that can only be for sheer size.
  */
 char *
 wb_template_expand(const char *text, const WbDelivery *delivery,
-				   bool with_secrets, WbOutcome *outcome)
+				   WbOutcome *outcome)
 {
-	Expansion	expansion = {.delivery = delivery,.outcome = outcome,
-	.with_secrets = with_secrets};
+	Expansion	expansion = {.delivery = delivery,.outcome = outcome};
 	char	   *expanded = expand_string(&expansion, text, strlen(text));
 
 	return expansion.has_failed ? NULL : expanded;
 }
 
 /*
- * The same for every string value of a document, however deep; keys stay.
- * *has_secret tells whether one of them names a secret.
+ * The same for every string value of a document, however deep, and with
+ * secrets where they are asked for; keys stay.  *has_secret tells whether one
+ * of them names a secret.
  */
 Jsonb *
 wb_template_expand_json(Jsonb *document, const WbDelivery *delivery,

@@ -22,8 +22,6 @@
 #include "storage/ipc.h"
 #include "support/plan.h"
 #include "support/relation.h"
-#include "utils/memutils.h"
-#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 
 /* A plan is kept for this many transactions. */
@@ -72,37 +70,17 @@ wb_worker_commit(void)
  * delivery.  Returns whether there was none.
  */
 bool
-wb_worker_try(const char *activity, const char *what, void (*work) (void))
+wb_worker_try(const char *activity, const char *what, WbGuarded work,
+			  void *argument)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner;
-	volatile bool is_done = false;
+	ErrorData  *error;
 
 	wb_worker_begin(activity);
-	owner = CurrentResourceOwner;
-	BeginInternalSubTransaction(NULL);
-	PG_TRY();
-	{
-		work();
-		ReleaseCurrentSubTransaction();
-		is_done = true;
-	}
-	PG_CATCH();
-	{
-		ErrorData  *error;
-
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
+	error = wb_guard_try(work, argument);
+	if (error != NULL)
 		ereport(WARNING,
 				(errcode(error->sqlerrcode),
 				 errmsg("could not %s: %s", what, error->message)));
-		FreeErrorData(error);
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
 	wb_worker_commit();
-	return is_done;
+	return error == NULL;
 }

@@ -23,7 +23,6 @@
 #include "support/clock.h"
 #include "utils/memutils.h"
 
-static int	in_flight = 0;
 static dlist_head idle_transfers = DLIST_STATIC_INIT(idle_transfers);
 static dlist_head never_started = DLIST_STATIC_INIT(never_started);
 
@@ -98,7 +97,6 @@ start_transfer(WbDelivery *delivery)
 		release_transfer(transfer);
 		return false;
 	}
-	delivery->transfer = transfer;
 	return true;
 }
 
@@ -116,7 +114,6 @@ wb_http_send(WbDelivery *delivery)
 	delivery->outcome.started_at = wb_clock_now();
 
 	block_signals(&before);
-	in_flight++;
 	if (!start_transfer(delivery))
 		dlist_push_tail(&never_started, &delivery->node);
 	restore_signals(&before);
@@ -126,9 +123,7 @@ static void
 hand_out(WbDelivery *delivery, dlist_head *ended)
 {
 	wb_answer_wipe_request(delivery->request);
-	delivery->transfer = NULL;
 	dlist_push_tail(ended, &delivery->node);
-	in_flight--;
 }
 
 /*
@@ -168,13 +163,6 @@ wb_http_drive(dlist_head *ended)
 		restore_signals(&before);
 		hand_out(delivery, ended);
 	}
-}
-
-/* Deliveries sent and not yet handed out. */
-int
-wb_http_in_flight(void)
-{
-	return in_flight;
 }
 
 /* How long wb_http_drive can wait at most; -1: as long as you like. */

@@ -33,34 +33,42 @@ static bool must_wake_worker = false;
 static bool must_wake_launcher = false;
 
 /*
- * Find our background worker of a database, or of none.  Returns NULL where
- * it does not run.  The process may end at any moment; its latch stays.
+ * Find our background worker of a database, or of none.  Returns its process
+ * id, 0 where it does not run, and its latch where "latch" is not NULL.  The
+ * process may end at any moment; its latch stays.
+ *
+ * The process id is read here, once, and nowhere else: a process that ends
+ * makes it 0, and kill(0) would reach whoever asks.
  */
-PGPROC *
-wb_wake_find(const char *type, Oid database)
+pid_t
+wb_wake_find(const char *type, Oid database, Latch **latch)
 {
 	for (uint32 i = 0; i < ProcGlobal->allProcCount; i++)
 	{
 		PGPROC	   *proc = &ProcGlobal->allProcs[i];
+		pid_t		pid = ((volatile PGPROC *) proc)->pid;
 		const char *found;
 
-		if (proc->pid == 0 || proc->databaseId != database ||
+		if (pid == 0 || proc->databaseId != database ||
 			!wb_proc_is_background_worker(proc))
 			continue;
-		found = GetBackgroundWorkerTypeByPid(proc->pid);
-		if (found != NULL && strcmp(found, type) == 0)
-			return proc;
+		found = GetBackgroundWorkerTypeByPid(pid);
+		if (found == NULL || strcmp(found, type) != 0)
+			continue;
+		if (latch != NULL)
+			*latch = &proc->procLatch;
+		return pid;
 	}
-	return NULL;
+	return 0;
 }
 
 static void
 wake_worker(void)
 {
-	PGPROC	   *worker = wb_wake_find(WB_WORKER_TYPE, MyDatabaseId);
+	Latch	   *latch;
 
-	if (worker != NULL)
-		SetLatch(&worker->procLatch);
+	if (wb_wake_find(WB_WORKER_TYPE, MyDatabaseId, &latch) != 0)
+		SetLatch(latch);
 }
 
 /*
@@ -118,11 +126,11 @@ wb_sql_announce_resume(PG_FUNCTION_ARGS)
 static Datum
 pid_of(FunctionCallInfo fcinfo, const char *type, Oid database)
 {
-	PGPROC	   *proc = wb_wake_find(type, database);
+	pid_t		pid = wb_wake_find(type, database, NULL);
 
-	if (proc == NULL)
+	if (pid == 0)
 		PG_RETURN_NULL();
-	PG_RETURN_INT32(proc->pid);
+	PG_RETURN_INT32(pid);
 }
 
 /* wb.worker_pid() returns integer: NULL where no worker runs */

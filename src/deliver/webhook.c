@@ -32,15 +32,11 @@
 static Jsonb *
 find_payload(const WbDelivery *delivery)
 {
-	JsonbContainer *action = &delivery->action_config->root;
-	JsonbValue *input = wb_json_get(action, "genericWebhookActionInput");
-	JsonbValue *payload = NULL;
+	JsonbContainer *input = wb_request_input(delivery);
+	JsonbValue *payload = input == NULL ? NULL :
+	wb_json_get(input, "requestPayload");
 	char	   *text;
 
-	if (wb_request_is_rendered(delivery))
-		payload = wb_json_get(action, "requestPayload");
-	else if (input != NULL && input->type == jbvBinary)
-		payload = wb_json_get(input->val.binary.data, "requestPayload");
 	if (payload == NULL || payload->type == jbvNull)
 		return wb_json_parse_text("{}");
 	if (payload->type == jbvBinary)

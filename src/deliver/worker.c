@@ -104,18 +104,28 @@ hand_back(void)
 	is_serving = false;
 }
 
+/* The end is the server's own, with its message. */
+static void
+end_as_told(void)
+{
+	hand_back();
+	ProcDiePending = true;
+	InterruptPending = true;
+	CHECK_FOR_INTERRUPTS();
+}
+
 static void
 obey_signals(void)
 {
-	if (ProcDiePending)
-		hand_back();
+	if (wb_session_must_end())
+		end_as_told();
 	CHECK_FOR_INTERRUPTS();
 	if (ConfigReloadPending)
 	{
 		ConfigReloadPending = false;
 		ProcessConfigFile(PGC_SIGHUP);
 		must_look = true;
-		wb_upkeep_call();
+		wb_chore_call();
 	}
 	if (wb_session_must_leave() || !wb_setting_worker)
 	{
@@ -162,7 +172,7 @@ look_at_queue(void)
 
 	must_look = false;
 	last_look_ms = wb_clock_monotonic_ms();
-	wb_clock_jump_follow();
+	wb_chore_follow_clock();
 	wb_claim_batch(must_record ? &ended : &nothing, &to_send, &unsent,
 				   &next_look);
 	if (must_record)
@@ -209,9 +219,9 @@ shorter(long one, long other)
 static void
 wait_for_work(void)
 {
-	long		upkeep_ms = Min(wb_sweep_wait_ms(), wb_upkeep_wait_ms());
-	long		wait_ms = shorter(shorter(record_wait_ms(), upkeep_ms),
-								  shorter(look_wait_ms(), wb_http_wait_ms()));
+	long		own_ms = shorter(record_wait_ms(), wb_chore_wait_ms());
+	long		wait_ms = shorter(own_ms, shorter(look_wait_ms(),
+												  wb_http_wait_ms()));
 	int			events;
 
 	if (wait_ms != 0)
@@ -270,10 +280,8 @@ serve(void)
 		obey_signals();
 		if (look_wait_ms() == 0)
 			look_at_queue();
-		if (wb_sweep_wait_ms() == 0)
-			wb_sweep_runs();
-		if (wb_upkeep_wait_ms() == 0)
-			wb_upkeep_run();
+		if (wb_chore_wait_ms() == 0)
+			wb_chore_run();
 		MemoryContextSwitchTo(turn_context);
 		drive_requests();
 		wait_for_work();
@@ -329,8 +337,12 @@ end_after_error(int64 started_ms)
 {
 	int			code = geterrcode();
 
-	note_error();
-	EmitErrorReport();
+	/* what was cancelled because the worker is to end is no error of it */
+	if (!wb_session_must_end() || code != ERRCODE_QUERY_CANCELED)
+	{
+		note_error();
+		EmitErrorReport();
+	}
 	FlushErrorState();
 	AbortOutOfAnyTransaction();
 	hand_back_after(code);

@@ -46,12 +46,15 @@ typedef struct WbDestinationList
 	Datum		ordered;		/* boolean[]: one after the other? */
 } WbDestinationList;
 
+/* deliver/chore.c */
+extern void wb_chore_call(void);
+extern long wb_chore_wait_ms(void);
+extern void wb_chore_run(void);
+extern void wb_chore_follow_clock(void);
+
 /* deliver/claim.c */
 extern void wb_claim_batch(dlist_head *ended, dlist_head *to_send,
 						   dlist_head *unsent, TimestampTz *next_look);
-
-/* deliver/clock_jump.c */
-extern void wb_clock_jump_follow(void);
 
 /* deliver/contend.c */
 extern char *wb_contend_lose(const WbContender *contender);
@@ -114,20 +117,12 @@ extern ArrayType *wb_pick_due(int limit, TimestampTz now,
 /* deliver/session.c */
 extern void wb_session_connect(Oid database);
 extern void wb_session_become_worker(void);
+extern bool wb_session_must_end(void);
 extern bool wb_session_must_leave(void);
 
 /* deliver/start_worker.c */
 extern bool wb_worker_register(Oid database, pid_t notify_pid,
 							   BackgroundWorkerHandle **handle);
-
-/* deliver/suppressed.c */
-extern void wb_suppressed_write(void);
-extern void wb_suppressed_forget_others(const List *databases);
-
-/* deliver/upkeep.c */
-extern void wb_upkeep_call(void);
-extern long wb_upkeep_wait_ms(void);
-extern void wb_upkeep_run(void);
 
 /* deliver/worker_stat.c */
 extern void wb_stat_start(void);

@@ -18,7 +18,6 @@
 #include "funcapi.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
-#include "storage/proc.h"
 #include "support/clock.h"
 #include "support/compat.h"
 #include "utils/builtins.h"
@@ -56,7 +55,7 @@ find(Oid database, bool is_new)
 		/* a worker that has ended needs its place less than one that runs */
 		if (is_new && unused == NULL &&
 			(stat->database == InvalidOid ||
-			 wb_wake_find(WB_WORKER_TYPE, stat->database) == NULL))
+			 wb_wake_find(WB_WORKER_TYPE, stat->database, NULL) == 0))
 			unused = stat;
 	}
 	if (unused == NULL)
@@ -197,7 +196,7 @@ fill_counters(const WbWorkerStat *stat, Datum *values, bool *nulls)
 Datum
 wb_sql_stat_worker(PG_FUNCTION_ARGS)
 {
-	PGPROC	   *worker = wb_wake_find(WB_WORKER_TYPE, MyDatabaseId);
+	pid_t		worker = wb_wake_find(WB_WORKER_TYPE, MyDatabaseId, NULL);
 	WbWorkerStat copy = {0};
 	TupleDesc	type;
 	Datum		values[COLUMN_COUNT];
@@ -219,13 +218,13 @@ wb_sql_stat_worker(PG_FUNCTION_ARGS)
 	memset(nulls, true, sizeof(nulls));
 	if (copy.database != InvalidOid)
 		fill_counters(&copy, values, nulls);
-	nulls[PID] = worker == NULL;
-	values[PID] = Int32GetDatum(worker ? worker->pid : 0);
+	nulls[PID] = worker == 0;
+	values[PID] = Int32GetDatum(worker);
 	nulls[STATE] = false;
-	values[STATE] = CStringGetTextDatum(worker == NULL ? "stopped" :
+	values[STATE] = CStringGetTextDatum(worker == 0 ? "stopped" :
 										copy.in_flight > 0 ? "sending" :
 										"idle");
-	nulls[IN_FLIGHT] = nulls[IN_FLIGHT] || worker == NULL;
+	nulls[IN_FLIGHT] = nulls[IN_FLIGHT] || worker == 0;
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(type),
 													  values, nulls)));
 }

@@ -4,8 +4,6 @@
  *		Writes flat jsonb objects for our tables, without JSON text between.
  *
  * Members whose value is NULL are left out, and a key may be added once only.
- * What leaves the database as text, where the order of keys counts, is written
- * with json.h instead.
  *
  * IDENTIFICATION
  *		src/support/document.h

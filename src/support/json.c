@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * json.c
- *		Reads members of jsonb objects, and writes flat objects as text.
+ *		Reads members of jsonb objects.
  *
  * IDENTIFICATION
  *		src/support/json.c
@@ -12,12 +12,9 @@
 
 #include <math.h>
 
-#include "common/jsonapi.h"
-#include "mb/pg_wchar.h"
 #include "support/json.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
-#include "utils/json.h"
 #include "utils/numeric.h"
 
 /* A member of an object, palloc'd; NULL where there is none. */
@@ -117,58 +114,4 @@ wb_json_parse_text(const char *text)
 	}
 	PG_END_TRY();
 	return parsed;
-}
-
-/* Start an object. */
-void
-wb_json_begin(StringInfo out)
-{
-	initStringInfo(out);
-	appendStringInfoChar(out, '{');
-}
-
-/* Write the name of a member, and what separates it from the one before. */
-static void
-add_key(StringInfo out, const char *key)
-{
-	if (out->len > 1)
-		appendStringInfoString(out, ", ");
-	escape_json(out, key);
-	appendStringInfoString(out, ": ");
-}
-
-/* Add a string; nothing where the value is NULL. */
-void
-wb_json_add_text(StringInfo out, const char *key, const char *value)
-{
-	if (value == NULL)
-		return;
-	add_key(out, key);
-	escape_json(out, value);
-}
-
-void
-wb_json_add_integer(StringInfo out, const char *key, int64 value)
-{
-	add_key(out, key);
-	appendStringInfo(out, INT64_FORMAT, value);
-}
-
-/* Add a member whose value is JSON text already; nothing where it is NULL. */
-void
-wb_json_add_raw(StringInfo out, const char *key, const char *json)
-{
-	if (json == NULL)
-		return;
-	add_key(out, key);
-	appendStringInfoString(out, json);
-}
-
-/* Finish the object; the text in "out" is complete too. */
-Jsonb *
-wb_json_end(StringInfo out)
-{
-	appendStringInfoChar(out, '}');
-	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in,
-											  CStringGetDatum(out->data)));
 }

@@ -165,14 +165,10 @@ wb_scan_take_snapshot(CommandId before)
 	return snapshot;
 }
 
-/*
- * Start an index scan.  The keys stand for the index's leading columns, in
- * order; equality only.  "table" stays the caller's; "snapshot" NULL means:
- * take one here and drop it at the end.
- */
-void
-wb_scan_begin(WbScan *scan, Relation table, Oid index_oid, ScanKey keys,
-			  int key_count, Snapshot snapshot, ScanDirection direction)
+static void
+begin(WbScan *scan, Relation table, Oid index_oid, ScanKey keys,
+	  int key_count, Snapshot snapshot, ScanDirection direction,
+	  bool is_filtered)
 {
 	scan->table = table;
 	scan->index = index_open(index_oid, AccessShareLock);
@@ -180,7 +176,7 @@ wb_scan_begin(WbScan *scan, Relation table, Oid index_oid, ScanKey keys,
 	scan->owns_snapshot = snapshot == NULL;
 	scan->snapshot = snapshot ? snapshot :
 		wb_scan_take_snapshot(WB_ALL_COMMANDS);
-	scan->is_filtered = IsolationIsSerializable();
+	scan->is_filtered = is_filtered;
 	scan->direction = direction;
 	scan->slot = table_slot_create(table, NULL);
 
@@ -193,16 +189,54 @@ wb_scan_begin(WbScan *scan, Relation table, Oid index_oid, ScanKey keys,
 	index_rescan(scan->scan, keys, key_count, NULL, 0);
 }
 
+/*
+ * Start an index scan.  The keys stand for the index's leading columns, in
+ * order; equality, but for the last.  "table" stays the caller's; "snapshot"
+ * NULL means: take one here and drop it at the end.
+ */
+void
+wb_scan_begin(WbScan *scan, Relation table, Oid index_oid, ScanKey keys,
+			  int key_count, Snapshot snapshot, ScanDirection direction)
+{
+	begin(scan, table, index_oid, keys, key_count, snapshot, direction,
+		  IsolationIsSerializable());
+}
+
+/*
+ * The same for wb_scan_next_version: all versions of rows, of which those that
+ * the snapshot shows are told by wb_scan_version_is_visible.
+ */
+void
+wb_scan_begin_versions(WbScan *scan, Relation table, Oid index_oid,
+					   ScanKey keys, int key_count, Snapshot snapshot,
+					   ScanDirection direction)
+{
+	begin(scan, table, index_oid, keys, key_count, snapshot, direction, true);
+}
+
+/* Go to the next version of a row, visible or not; false: there is none. */
+bool
+wb_scan_next_version(WbScan *scan)
+{
+	CHECK_FOR_INTERRUPTS();
+	return index_getnext_slot(scan->scan, scan->direction, scan->slot);
+}
+
+/* Does the scan's snapshot show the version that it is at? */
+bool
+wb_scan_version_is_visible(WbScan *scan)
+{
+	return table_tuple_satisfies_snapshot(scan->table, scan->slot,
+										  scan->snapshot);
+}
+
 /* Go to the next visible row, in scan->slot; false when there is none. */
 bool
 wb_scan_next(WbScan *scan)
 {
-	while (index_getnext_slot(scan->scan, scan->direction, scan->slot))
+	while (wb_scan_next_version(scan))
 	{
-		CHECK_FOR_INTERRUPTS();
-		if (!scan->is_filtered ||
-			table_tuple_satisfies_snapshot(scan->table, scan->slot,
-										   scan->snapshot))
+		if (!scan->is_filtered || wb_scan_version_is_visible(scan))
 			return true;
 	}
 	return false;

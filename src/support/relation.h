@@ -81,6 +81,11 @@ extern Snapshot wb_scan_take_snapshot(CommandId before);
 extern void wb_scan_begin(WbScan *scan, Relation table, Oid index_oid,
 						  ScanKey keys, int key_count, Snapshot snapshot,
 						  ScanDirection direction);
+extern void wb_scan_begin_versions(WbScan *scan, Relation table,
+								   Oid index_oid, ScanKey keys, int key_count,
+								   Snapshot snapshot, ScanDirection direction);
+extern bool wb_scan_next_version(WbScan *scan);
+extern bool wb_scan_version_is_visible(WbScan *scan);
 extern bool wb_scan_next(WbScan *scan);
 extern void wb_scan_end(WbScan *scan);
 extern bool wb_scan_begin_by_id(WbTable table, const char *column, int64 id,

@@ -245,10 +245,17 @@ SELECT wb.log(wb.run('conform_metric/others/run31'), '{"accuracy": 0.52}', 1) \g
 SELECT wb.log(wb.run('conform_metric/others/run32'), '{"accuracy": 0.9}', 1) \gset
 SELECT * FROM pg_temp.fired(:project);
 
--- G117 nothing is judged before the window is full
+-- G117 nothing is judged before the window is full, and a late step at its own place
 SELECT pg_temp.fires(wb.avg('m', '>=', 1, 5), 7, 7, 7, 7), pg_temp.fires(wb.avg('m', '>=', 1, 5), 7, 7, 7, 7, 7);
 SELECT pg_temp.fires(wb.changes_by('m', diff => 1, window_size => 1, prior_window_size => 3), 1, 2, 9), pg_temp.fires(wb.changes_by('m', diff => 1, window_size => 1, prior_window_size => 3), 1, 2, 3, 9);
 SELECT pg_temp.fires(wb.zscore('m', 3), 1, 1, 9), pg_temp.fires(wb.plateau('m', 2, 2), 1, 1, 1);
+SELECT wb.create_project('conform_metric', 'straggler') AS project \gset
+SELECT wb.start_run(:project) AS run \gset
+SELECT wb.create_automation('straggler', wb.on_run_metric(wb.project('conform_metric', 'straggler'), wb.avg('m', '>', 0, 3)), wb.do_nothing(), cooldown => '0') AS straggler \gset
+INSERT INTO wb.run_metrics (run_id, name, step, value) SELECT :run, 'm', s, s FROM generate_series(10, 100, 10) s;
+DELETE FROM wb.executions WHERE project_id = :project;
+INSERT INTO wb.run_metrics (run_id, name, step, value) VALUES (:run, 'm', 15, 15), (:run, 'm', 45, 45);
+SELECT event->>'step' AS step, event->'metricValues' AS judged FROM wb.executions WHERE project_id = :project ORDER BY id;
 
 -- G118 NaN is above, below and equal to nothing, and not equal to everything; in a window it is left out of the result
 SELECT c, pg_temp.fires(wb.metric('m', c, 1), 'NaN') FROM unnest('{>,>=,<,<=,=,<>}'::text[]) WITH ORDINALITY c(c, n) ORDER BY n;

@@ -151,7 +151,7 @@ ROLLBACK;
 -- a policy that binds the owner too holds
 BEGIN;
 CREATE ROLE regress_firing_owner;
-GRANT CREATE, USAGE ON SCHEMA wb TO regress_firing_owner;
+GRANT USAGE ON SCHEMA wb TO regress_firing_owner;
 CREATE POLICY even ON wb.executions USING (true) WITH CHECK ((event->>'step')::bigint % 2 = 0);
 ALTER TABLE wb.executions ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 DO $$ DECLARE t record; BEGIN

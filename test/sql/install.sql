@@ -49,6 +49,14 @@ SELECT wb.setup();
 SELECT id = :'installation' AS is_same, schema_version FROM wb.installation;
 SET client_min_messages = error;
 
+-- what tables of an older version had besides is dropped
+CREATE TABLE wb.automation_stats (automation_id bigint PRIMARY KEY, suppressed bigint NOT NULL, suppressed_at timestamptz NOT NULL);
+DROP VIEW wb.stat_automations;
+CREATE VIEW wb.stat_automations AS SELECT automation_id, suppressed FROM wb.automation_stats;
+SELECT wb.setup();
+SELECT to_regclass('wb.automation_stats') AS stats, count(*) FILTER (WHERE attname = 'suppressed') AS columns, count(*) > 5 AS is_anew
+FROM pg_attribute WHERE attrelid = 'wb.stat_automations'::regclass AND attnum > 0;
+
 -- all it made belongs to the caller
 SELECT relkind, count(*) > 0 AS exist, bool_and(relowner = 'regress_install_owner'::regrole) AS is_owned
 FROM pg_class WHERE relnamespace = 'wb'::regnamespace GROUP BY relkind ORDER BY relkind;

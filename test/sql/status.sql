@@ -50,7 +50,7 @@ SELECT item, ok, detail, hint FROM wb.status() WHERE item = 'integrations';
 -- tables of an older version
 UPDATE wb.installation SET schema_version = 1;
 SELECT item, ok, detail, hint FROM wb.status() WHERE item NOT IN ('launcher', 'worker', 'capture', 'delivery');
-UPDATE wb.installation SET schema_version = 3;
+UPDATE wb.installation SET schema_version = 4;
 
 -- a copy of another database: nothing is sent, and it says so
 UPDATE wb.installation SET system_identifier = 0;

@@ -154,6 +154,30 @@ sub automate
 		'and nothing gives the message up');
 }
 
+# Nor does it where the worker is stopped in the midst of a transaction, here
+# of one that waits for a lock.
+{
+	my $slow = WbAutomations::Endpoint->new(answers => ['hang']);
+	automate('midst', $slow->url);
+	$node->log_metric($run, 'midst', 1);
+	$slow->wait_for_requests(1);
+
+	my $blocker = $node->background_psql('postgres');
+	$blocker->query_safe('BEGIN; LOCK TABLE wb.runs IN ACCESS EXCLUSIVE MODE');
+	$node->set('wb_automations.crash_timeout', q('1s'));
+	$node->poll(q(SELECT wait_event_type = 'Lock' FROM pg_stat_activity WHERE backend_type = 'wb_automations worker'));
+	$node->kill_worker('TERM');
+	$blocker->query_safe('COMMIT');
+	$blocker->quit;
+	$slow->wait_for_requests(2);
+	is($node->sql('SELECT attempts, crashes FROM wb.deliveries'), '1|0',
+		'a worker that was told to end while it waited for a lock has queued again what was in flight');
+	$slow->set_answer(200);
+	$node->kill_worker('TERM');
+	$node->wait_until_settled;
+	$node->set('wb_automations.crash_timeout', q('5min'));
+}
+
 # What the worker dies of is given up when it died of it alone; whoever was in
 # flight beside it is not.
 {

@@ -33,6 +33,9 @@ sub set_up
 		GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA wb TO keeper;
 		SET ROLE keeper;
 		SELECT wb.setup();
+		RESET ROLE;
+		REVOKE CREATE ON SCHEMA wb FROM keeper;
+		SET ROLE keeper;
 		SELECT wb.create_team('ml'), wb.create_project('ml', 'lacking');
 		SELECT wb.start_run((SELECT id FROM wb.projects));
 		SELECT wb.create_webhook_integration('ml', 'hook', '%s');

@@ -33,6 +33,7 @@ $node->wait_until_settled;
 is($endpoint->wait_for_request->{headers}{authorization}, "Bearer $token", 'the original delivers');
 $node->set('wb_automations.delivery', 'off');
 $node->log_metric($run, 'loss', 'NaN', 'NaN', 'NaN');
+my $origin = $node->sql(q(SELECT s.system_identifier || '/' || d.oid FROM pg_control_system() s, pg_database d WHERE d.datname = 'postgres'));
 my $history = $node->sql('SELECT id, state FROM wb.executions ORDER BY id');
 
 # Four ways to copy a database.
@@ -87,6 +88,7 @@ is_deeply([ sort map { $_->{headers}{'webhook-id'} } @requests ], [ map { "$inst
 
 # wb.arm('send') lets a copy send, as an installation of its own.
 {
+	is($node->safe_psql('plain', "SELECT wb.adopt_secrets('$origin')"), '1', 'a superuser lets its secrets be used');
 	my $armed = $node->safe_psql('plain', q(SELECT wb.arm('send')));
 	isnt($armed, $installation, 'wb.arm() makes a new installation');
 	@requests = $endpoint->wait_for_requests(8);
@@ -100,7 +102,7 @@ is_deeply([ sort map { $_->{headers}{'webhook-id'} } @requests ], [ map { "$inst
 
 # wb.arm('discard') does not send it, and history says so.
 {
-	$node->safe_psql('custom', q(SELECT wb.arm('discard')));
+	$node->safe_psql('custom', "SELECT wb.adopt_secrets('$origin'), wb.arm('discard')");
 	is($node->safe_psql('custom', q(SELECT state, count(*), max(error) FROM wb.automation_history GROUP BY state ORDER BY state)),
 		"FINISHED|1|\nSKIPPED|3|discarded by wb.arm()", q(wb.arm('discard') settles what was waiting));
 	$node->safe_psql('custom', "SELECT wb.log($run, '{\"loss\": \"NaN\"}')");

@@ -62,6 +62,7 @@ sub holds
 
 my $before = digests($node, 'postgres');
 my $sent = $endpoint->requests;
+my $origin = $node->sql(q(SELECT s.system_identifier || '/' || d.oid FROM pg_control_system() s, pg_database d WHERE d.datname = 'postgres'));
 my $key = slurp_file($node->data_dir . '/wb_automations.key');
 
 # A dump of the schema and one of the data, restored one after the other, as
@@ -127,6 +128,10 @@ my $key = slurp_file($node->data_dir . '/wb_automations.key');
 	$new->safe_psql('postgres', "SELECT wb.log($run, '{\"load\": 1}')");
 	is(scalar(() = $endpoint->requests), $sent, 'pg_upgrade: nothing is sent until wb.arm()');
 
+	is($new->safe_psql('postgres', q(SELECT hint FROM wb.status() WHERE item = 'secrets')),
+		"Messages that need them are held. Once you know how these rows came here, call SELECT wb.adopt_secrets('$origin'); as a superuser; or set them anew.",
+		'pg_upgrade: the secrets are of the old cluster, and wb.status() says what to do');
+	is($new->safe_psql('postgres', "SELECT wb.adopt_secrets('$origin')"), '1', 'pg_upgrade: a superuser adopts them');
 	my $armed = $new->safe_psql('postgres', q(SELECT wb.arm('send')));
 	$endpoint->wait_for_requests($sent + 51);
 	ok($new->poll_query_until('postgres', q(SELECT NOT EXISTS (SELECT FROM wb.executions WHERE state <> 'FINISHED'))), q(pg_upgrade: wb.arm('send') sends what waited));

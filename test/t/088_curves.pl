@@ -109,4 +109,28 @@ for my $file (@files)
 	}
 }
 
+# The run goes on from a checkpoint: the rows from a step on come again, with
+# other values.  Row by row they replace those that are there; COPY cannot, so
+# its rows come in between.
+my ($spikes) = grep { /imagenet_resnet_spikes/ } @files;
+my @old = map { [ split /,/ ] } slurp_file($spikes) =~ /^(\d+,loss,.*)$/mg;
+for my $how ('INSERT', 'COPY')
+{
+	my $resumed = PostgreSQL::Test::Utils::tempdir();
+	my $run = load_curve(lc "resumed-$how", 'COPY', @old);
+	ok(PostgreSQL::Test::Utils::run_log([ $ENV{PYTHON} || 'python3', '-B', "$FindBin::Bin/../perl/resumed_curve.py", $spikes, 200000,
+			$how eq 'COPY' ? 50 : 0, $resumed ]), "the oracle has resumed by $how");
+	my @again = map { [ split /\t/ ] } split /\n/, slurp_file("$resumed/rows");
+	$node->sql("DELETE FROM wb.executions WHERE run_id = $run");
+	$node->sql($how eq 'COPY'
+		? join "\n", 'COPY wb.run_metrics (run_id, step, name, value) FROM stdin;', (map { "$run\t$_->[0]\tloss\t$_->[1]" } @again), '\.', ''
+		: join '', 'SET synchronous_commit = off;', map { "INSERT INTO wb.run_metrics (run_id, step, name, value) VALUES ($run, $_->[0], 'loss', '$_->[1]')
+			ON CONFLICT (run_id, name, step) DO UPDATE SET value = excluded.value;\n" } @again);
+	$node->sql("CREATE TABLE expected_$how (n bigint, rule text, step bigint); COPY expected_$how FROM '$resumed/fired'");
+	my $fired = "SELECT automation_name, (event->>'step')::bigint AS step, row_number() OVER (PARTITION BY automation_name ORDER BY id) AS n FROM wb.executions WHERE run_id = $run";
+	my $due = "SELECT rule, step, row_number() OVER (PARTITION BY rule ORDER BY n) AS n FROM expected_$how";
+	is($node->sql("SELECT count(*) FROM (($fired EXCEPT $due) UNION ALL ($due EXCEPT $fired)) d"), 0, "resumed by $how: each rule fires where it must, in order");
+	cmp_ok($node->sql("SELECT count(*) FROM expected_$how"), '>', 1000, 'that is often');
+}
+
 done_testing();

@@ -23,7 +23,8 @@ $node->sql(sprintf q(
 		wb.send_webhook(wb.webhook_integration('ml', 'hook'), '{"state": "${run_status}"}'));
 	CREATE ROLE ann LOGIN;
 	GRANT USAGE ON SCHEMA wb TO ann;
-	GRANT INSERT ON wb.runs, wb.run_metrics TO ann;
+	GRANT SELECT (id), INSERT (project_id, name) ON wb.runs TO ann;
+	GRANT INSERT (run_id, name, step, value) ON wb.run_metrics TO ann;
 	CREATE ROLE bob LOGIN;), $endpoint->url);
 
 # What ann, as herself, gets from a statement: its output, and its error.

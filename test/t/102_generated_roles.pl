@@ -219,7 +219,7 @@ for (@functions)
 }
 
 @cases = grep { "$_->{name} $_->{role}" =~ /$ENV{WB_ROLES}/ } @cases if $ENV{WB_ROLES};
-@cases = sample(1500, @cases);
+@cases = sample(1000, @cases);
 my ($failed, $log_end) = (0, 0);
 for my $role (qw(outsider researcher author keeper))
 {

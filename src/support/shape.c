@@ -6,8 +6,8 @@
  * A column of another type, a NULL where there should be none, a view in place
  * of a table: each would have C take numbers for addresses.  So all that C
  * counts on is listed in shape_list.c, is compared with the catalogs, and is
- * compared again when a table changed.  Where something does not fit, nothing is
- * judged, the worker holds, and wb.status() says what to do.
+ * compared again when a table changed.  Where something does not fit, nothing
+ * is judged, the worker holds, and wb.status() says what to do.
  *
  * Rule: no table is opened here, and so no lock is waited for.
  *
@@ -84,8 +84,15 @@ find(Findings *findings, const char *problem, const char *remedy)
 static char *
 show_table(Oid oid)
 {
-	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(oid)),
-									  get_rel_name(oid));
+	char	   *schema = get_namespace_name(get_rel_namespace(oid));
+
+	return quote_qualified_identifier(schema, get_rel_name(oid));
+}
+
+static char *
+show_type(Form_pg_attribute column)
+{
+	return format_type_with_typemod(column->atttypid, column->atttypmod);
 }
 
 static bool
@@ -112,8 +119,7 @@ check_column(Oid oid, const WbColumn *column, Findings *findings)
 	if (!has_type && findings != NULL)
 		find(findings, psprintf("column \"%s\" of %s is of type %s",
 								column->name, show_table(oid),
-								format_type_with_typemod(attribute->atttypid,
-														 attribute->atttypmod)),
+								show_type(attribute)),
 			 psprintf("Run ALTER TABLE %s ALTER %s TYPE %s;", show_table(oid),
 					  column->name, format_type_be(column->type)));
 	else if (!fits && findings != NULL)
@@ -186,7 +192,8 @@ check_columns(Oid oid, WbTable table, Findings *findings)
 	bool		fits = true;
 
 	if (kind != RELKIND_RELATION &&
-		(kind != RELKIND_PARTITIONED_TABLE || !wb_shapes[table].may_be_partitioned))
+		(kind != RELKIND_PARTITIONED_TABLE ||
+		 !wb_shapes[table].may_be_partitioned))
 	{
 		if (findings != NULL)
 			find(findings, psprintf("%s is no plain table", show_table(oid)),

@@ -308,10 +308,7 @@ is_same_place(const MetricRow *old_row, const MetricRow *new_row)
 		strcmp(old_row->name, new_row->name) == 0;
 }
 
-/*
- * A row was queued that is not judged: capture was switched off meanwhile, or
- * the table is not what it should be.
- */
+/* A row was queued that is not judged, as wb_trigger_check found. */
 static void
 lose_row(const TriggerData *trigger)
 {

@@ -99,7 +99,7 @@ end_subtransaction(SubXactEvent event, SubTransactionId own,
  * that are called at the end of each transaction, in their order.
  */
 void
-wb_invalidation_register(const WbEndingFunction * all_endings)
+wb_invalidation_register(const WbEndingFunction *all_endings)
 {
 	endings = all_endings;
 	CacheRegisterRelcacheCallback(count_message, (Datum) 0);

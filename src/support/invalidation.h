@@ -50,7 +50,7 @@ wb_generation(WbGeneration generation)
 	return wb_generations[generation];
 }
 
-extern void wb_invalidation_register(const WbEndingFunction * endings);
+extern void wb_invalidation_register(const WbEndingFunction *endings);
 extern void wb_generation_watch(WbGeneration generation, Oid table);
 
 #endif							/* WB_INVALIDATION_H */

@@ -139,6 +139,8 @@ DECLARE
 	reported text;
 	pause interval;
 	is_of_metric boolean;
+	judged text;
+	verdict text;
 BEGIN
 	PERFORM wb.require_setup();
 	SELECT t.* INTO a FROM wb.automations t WHERE t.id = automation_id;
@@ -182,6 +184,8 @@ BEGIN
 	is_of_metric := a.event_type LIKE 'RUN\_METRIC%';
 	IF is_of_metric THEN
 		SELECT * INTO w FROM wb.explain_window(a.event_type, a.event_filter, run_id, coalesce(step, 9223372036854775807));
+		judged := w.metric;
+		verdict := w.why;
 		step := coalesce(step, w.steps[cardinality(w.steps)]);
 		RETURN NEXT 'rule: ' || w.rule;
 		RETURN NEXT format('window: %s of %s values of %s%s', cardinality(w.steps), w.size, w.metric, CASE WHEN w.steps <> '{}' THEN
@@ -222,11 +226,11 @@ BEGIN
 		WHEN e.id IS NOT NULL THEN format('It did not fire: %s. It held: %s', e.result #>> '{error,message}', e.why)
 		WHEN obstacle IS NOT NULL THEN format('It did not fire: %s', obstacle)
 		WHEN NOT is_of_metric THEN 'It has not fired on this run'
-		WHEN EXISTS (SELECT FROM wb.executions t JOIN wb.run_metrics m ON (m.run_id, m.name, m.step) = (t.run_id, w.metric, step)
+		WHEN EXISTS (SELECT FROM wb.executions t JOIN wb.run_metrics m ON (m.run_id, m.name, m.step) = (t.run_id, judged, step)
 				WHERE t.automation_id = a.id AND t.run_id = r.id AND t.origin = 'event' AND t.state <> 'SKIPPED'
 				AND m.logged_at BETWEEN t.triggered_at - pause AND t.triggered_at + pause) THEN
-			format('It did not fire: cooldown. It held: %s', w.why)
-		ELSE format('It holds, but did not fire: no row was written at this step while the automation was on, or the points have changed since. Would be: %s', w.why) END;
+			format('It did not fire: cooldown. It held: %s', verdict)
+		ELSE format('It holds, but did not fire: no row was written at this step while the automation was on, or the points have changed since. Would be: %s', verdict) END;
 END $$;
 COMMENT ON FUNCTION wb.explain(bigint, bigint, bigint) IS
 'Why an automation fired on a run, or did not, in a few lines: scope, filter, window, what is compared, cooldown, and the answer. Arguments: id of an '

@@ -92,6 +92,11 @@ DECLARE
 	count integer;
 	tick timestamptz;
 BEGIN
+	-- the search below ends for these alone
+	IF zone IS NULL OR last_tick.now IS NULL OR least(months, days, seconds) < 0 OR greatest(months, days, seconds) = 0 THEN
+		RAISE EXCEPTION 'schedule % is never due', last_tick.schedule
+		USING ERRCODE = 'invalid_parameter_value', HINT = 'wb.on_schedule() makes one.';
+	END IF;
 	IF seconds > 0 THEN
 		RETURN (anchor AT TIME ZONE zone) + make_interval(secs =>
 			floor(extract(epoch FROM last_tick.now - (anchor AT TIME ZONE zone)) / seconds) * seconds);
@@ -107,7 +112,7 @@ BEGIN
 	RETURN tick;
 END $$;
 COMMENT ON FUNCTION wb.last_tick(jsonb, timestamptz) IS
-'The latest time up to a moment at which a schedule_filter of wb.on_schedule is due.';
+'The latest time up to a moment at which a schedule_filter of wb.on_schedule is due. Errors: invalid_parameter_value for another document.';
 
 CREATE FUNCTION wb.project_summary(project_ids bigint[], since timestamptz, before timestamptz, metrics text[]) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$

@@ -26,6 +26,10 @@ extern List *wb_artifact_aliases(int64 artifact_id, int64 collection_id);
 extern List *wb_artifact_tags(int64 artifact_id);
 extern List *wb_artifact_faces(WbEvent *event);
 
+/* capture/frozen_row.c */
+extern bool wb_frozen_row_is(HeapTuple tuple);
+extern void wb_frozen_row_warn(void);
+
 /* capture/met_runs.c */
 extern int64 wb_met_runs_project(int64 run_id);
 extern void wb_met_runs_learn(int64 run_id, int64 project_id);

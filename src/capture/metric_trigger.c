@@ -289,33 +289,14 @@ judge_row(StatementState *state, SeriesEntry *entry, const MetricRow *row,
 						&state->source);
 }
 
-/*
- * Was a row written by COPY ... FREEZE?  Everybody sees it at once, even a
- * snapshot of before the statement, so nothing tells what came before it.
- */
-static bool
-is_frozen(HeapTuple tuple)
-{
-	HeapTupleHeader header = tuple->t_data;
-
-	return HeapTupleHeaderXminFrozen(header) &&
-		TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetRawXmin(header));
-}
-
-/* Such rows are not judged, and whoever keeps their series reads it again. */
+/* A row that cannot be judged: whoever keeps its series reads it again. */
 static void
 pass_over(StatementState *state, const MetricRow *row)
 {
 	wb_met_runs_lose(row->run_id, row->name, strlen(row->name));
-	if (state->has_warned)
-		return;
+	if (!state->has_warned)
+		wb_frozen_row_warn();
 	state->has_warned = true;
-	ereport(WARNING,
-			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-			 errmsg("automations do not judge rows of COPY FREEZE"),
-			 errdetail("Such rows are visible before they are judged."),
-			 errhint("Leave FREEZE out, or see wb.backtest() for what they would have caused."),
-			 errhidecontext(true)));
 }
 
 /* Did an UPDATE leave the row where it was in its series? */
@@ -387,7 +368,7 @@ wb_sql_capture_run_metric(PG_FUNCTION_ARGS)
 	}
 
 	entry = find_entry(state, &row);
-	if (is_frozen(tuple))
+	if (wb_frozen_row_is(tuple))
 		pass_over(state, &row);
 	else
 		judge_row(state, entry, &row, tuple);

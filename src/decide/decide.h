@@ -225,9 +225,9 @@ extern void wb_judge_faces(List *faces);
 /* decide/judged_rows.c */
 extern WbJudgedRows *wb_judged_rows_create(MemoryContext context);
 extern void wb_judged_rows_add(WbJudgedRows *judged,
-							   const ItemPointerData * place);
+							   const ItemPointerData *place);
 extern bool wb_judged_rows_have(const WbJudgedRows *judged,
-								const ItemPointerData * place);
+								const ItemPointerData *place);
 extern bool wb_judged_rows_exist(const WbJudgedRows *judged);
 
 /* decide/late_window.c */

@@ -89,7 +89,7 @@ find_page(WbJudgedRows *judged, BlockNumber block)
 
 /* A row has been judged.  One that cannot be remembered stays unseen. */
 void
-wb_judged_rows_add(WbJudgedRows *judged, const ItemPointerData * place)
+wb_judged_rows_add(WbJudgedRows *judged, const ItemPointerData *place)
 {
 	OffsetNumber row = ItemPointerGetOffsetNumberNoCheck(place);
 	JudgedPage *page;
@@ -102,7 +102,7 @@ wb_judged_rows_add(WbJudgedRows *judged, const ItemPointerData * place)
 
 /* Has the row at a place been judged? */
 bool
-wb_judged_rows_have(const WbJudgedRows *judged, const ItemPointerData * place)
+wb_judged_rows_have(const WbJudgedRows *judged, const ItemPointerData *place)
 {
 	OffsetNumber row = ItemPointerGetOffsetNumberNoCheck(place);
 	BlockNumber block = ItemPointerGetBlockNumberNoCheck(place);

@@ -82,17 +82,27 @@ find(Findings *findings, const char *problem, const char *remedy)
 }
 
 static char *
+show_type(Form_pg_attribute attribute)
+{
+	return format_type_with_typemod(attribute->atttypid,
+									attribute->atttypmod);
+}
+
+static char *
 show_table(Oid oid)
 {
 	char	   *schema = get_namespace_name(get_rel_namespace(oid));
 
 	return quote_qualified_identifier(schema, get_rel_name(oid));
+<<<<<<< HEAD
 }
 
 static char *
 show_type(Form_pg_attribute column)
 {
 	return format_type_with_typemod(column->atttypid, column->atttypmod);
+=======
+>>>>>>> main
 }
 
 static bool

@@ -89,3 +89,11 @@ SELECT wb.create_automation('x', wb.on_schedule(wb.project('schedule', 'p'), '30
 SELECT wb.create_automation('x', wb.on_schedule(wb.project('schedule', 'p'), '-1 day'), wb.do_nothing());
 SELECT wb.create_automation('x', wb.on_schedule(wb.project('schedule', 'p'), '1 day', timezone => 'Europe/Atlantis'), wb.do_nothing());
 SELECT wb.create_automation('x', wb.on_schedule(wb.registry('schedule org', 'models'), '1 day'), wb.do_nothing());
+
+-- a document that no schedule has is refused, not searched for ever
+SET statement_timeout = '10s';
+SELECT wb.last_tick('{}', now());
+SELECT wb.last_tick('{"timezone": "UTC", "days": 0}', '2026-01-01');
+SELECT wb.last_tick('{"timezone": "UTC", "days": -1}', '2026-01-01');
+SELECT wb.last_tick('{"timezone": "UTC", "days": 1}', NULL);
+RESET statement_timeout;

@@ -54,6 +54,10 @@ Not tested:
   t/partly.pl: names; no compiler
 All tests successful.$closing(?:PASS)\n\z}, 'what was not tested stands before the last lines, with the reasons, also out of a file that passed');
 }
+{
+	my $said = prove('none', qw(partly whole));
+	unlike($said, qr/===\(/, 'in a file there is no progress bar');
+}
 like(prove('none', 'whole'), qr/\nNothing was left untested.\nAll tests successful.${closing}PASS\n\z/, 'with nothing left out it says so');
 {
 	my $said = prove('none', qw(broken partly whole));

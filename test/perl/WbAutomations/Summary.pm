@@ -14,7 +14,11 @@ use strict;
 use warnings;
 
 use List::Util qw(uniq);
-use parent 'TAP::Formatter::Console';
+use TAP::Formatter::Console;
+use TAP::Formatter::File;
+
+# As prove itself chooses: a progress bar is for a terminal only.
+our @ISA = -t STDOUT ? 'TAP::Formatter::Console' : 'TAP::Formatter::File';
 
 # How much of a log is shown.
 my $log_lines = 100;

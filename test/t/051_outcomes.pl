@@ -81,7 +81,9 @@ my @slack = (
 		'FAILED|1|active' ],
 	[ [ 200, { status => 200, body => '{"ok":true}' } ], 'FINISHED|1|active' ]);
 
+# Nothing is sent but in the three rounds, however long all the rest takes.
 my @cells;
+$node->set('wb_automations.delivery', 'off');
 for my $case ([ 'webhook', @webhook ], [ 'slack', @slack ])
 {
 	my ($kind, @lines) = @$case;
@@ -96,19 +98,18 @@ for my $case ([ 'webhook', @webhook ], [ 'slack', @slack ])
 		}
 	}
 }
+my $expected = join ', ', map { sprintf q(('%s', %d, '%s')), $_->[0], (split /\|/, $_->[2])[ 1, 2 ] } @cells;
 for my $round (1 .. 3)
 {
-	for (@cells)
-	{
-		my ($name, undef, $expected) = @$_;
-		my (undef, $attempts, $state) = split /\|/, $expected;
-		$node->poll(qq(SELECT attempts >= least($round, $attempts) FROM wb.automation_history
-			WHERE automation_name = '$name'));
-		wait_for($name, "state = '$state' AND in_flight = 0");
-	}
+	$node->set('wb_automations.delivery', 'on');
+	$node->poll("SELECT bool_and(coalesce(h.attempts >= least($round, c.attempts) AND s.state = c.state AND s.in_flight = 0, false))
+		FROM (VALUES $expected) c (name, attempts, state)
+		LEFT JOIN wb.automation_history h ON h.automation_name = c.name LEFT JOIN wb.stat_integrations s ON s.name = c.name");
+	$node->set('wb_automations.delivery', 'off');
 	pass_time(40) if $round < 3;
 }
 is(fate($_->[0]), $_->[2], "$_->[0]: $_->[1]") for @cells;
+$node->set('wb_automations.delivery', 'on');
 
 # What is disabled says why, and its row waits.
 {
@@ -143,7 +144,7 @@ is(fate($_->[0]), $_->[2], "$_->[0]: $_->[1]") for @cells;
 for my $case (
 	[ 'seconds', 429, '120', 120 ],
 	[ 'busy', 503, '90', 90 ],
-	[ 'date', 429, POSIX::strftime('%a, %d %b %Y %H:%M:%S GMT', gmtime(time + 600)), 600 ],
+	[ 'date', 429, 'in 600 s', 600 ],
 	[ 'past', 429, 'Thu, 01 Jan 2015 00:00:00 GMT', 30 ],
 	[ 'huge', 429, '99999999', 3600 ],
 	[ 'overflow', 429, '9' x 40, 30, 3600 ],
@@ -154,11 +155,15 @@ for my $case (
 {
 	my ($name, $status, $said, $least, $most) = @$case;
 	$most //= $least;
+	my $began = time;
+	$said = POSIX::strftime('%a, %d %b %Y %H:%M:%S GMT', gmtime($began + 600)) if $name eq 'date';
 	fire($name, 'webhook', { status => $status, headers => defined $said ? { 'Retry-After' => $said } : {} }, 200);
 	wait_for($name, 'throttled = 1');
 	my ($pause, $held) = split /\|/, $node->sql(qq(SELECT extract(epoch FROM s.paused_until - s.last_error_at), d.due_at = s.paused_until
 		FROM wb.stat_integrations s JOIN wb.deliveries d USING (integration_id) WHERE s.name = '$name'));
-	ok($pause > $least - 3 && $pause < $most + 1, "Retry-After $name: $least s") or diag("paused for $pause s");
+	# a date has come nearer by the time that the answer took
+	$least -= time - $began if $name eq 'date';
+	ok($pause > $least - 3 && $pause < $most + 1, "Retry-After $name") or diag("paused for $pause s");
 	if ($name eq 'seconds')
 	{
 		# A second message waits as well, and neither has used up an attempt.

@@ -246,18 +246,28 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION wb.warn_of_overloads() IS 'Warns of what wb.find_overloads() finds. Part of wb.setup().';
 
-CREATE FUNCTION wb.setup() RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION wb.require_owner(caller text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	owner name := (SELECT pg_get_userbyid(c.relowner) FROM pg_class c
 		JOIN pg_namespace n ON n.oid = c.relnamespace
 		WHERE n.nspname = 'wb' AND c.relname = 'executions');
-	unpinned record;
 BEGIN
 	IF owner <> current_user THEN
-		RAISE EXCEPTION 'wb.setup() was called by "%", but the tables belong to "%"', current_user, owner
+		RAISE EXCEPTION '% was called by "%", but the tables belong to "%"', caller, current_user, owner
 		USING ERRCODE = 'insufficient_privilege', HINT = format('Run SET ROLE %I; first.', owner);
 	END IF;
+END $$;
+COMMENT ON FUNCTION wb.require_owner(text) IS
+'Raises insufficient_privilege where the tables belong to somebody else than the current user: a superuser who wrote them would run the triggers of '
+'their owner. caller: the function that says so. Part of wb.setup(), wb.arm() and wb.rotate_secret_key().';
+
+CREATE FUNCTION wb.setup() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	unpinned record;
+BEGIN
+	PERFORM wb.require_owner('wb.setup()');
 	PERFORM wb.create_tables();
 	PERFORM wb.attach_triggers();
 	PERFORM wb.create_views();
@@ -290,6 +300,7 @@ DECLARE
 	installation uuid := gen_random_uuid();
 BEGIN
 	PERFORM wb.require_setup();
+	PERFORM wb.require_owner('wb.arm()');
 	IF backlog IS NULL OR backlog NOT IN ('send', 'discard') THEN
 		RAISE EXCEPTION 'unknown backlog policy "%"', backlog
 		USING ERRCODE = 'invalid_parameter_value',
@@ -313,5 +324,5 @@ END $$;
 COMMENT ON FUNCTION wb.arm(text) IS
 'Lets a copy of a database deliver: makes this server and database the installation that wb.installation describes, and '
 'returns its new id. backlog: ''send'' or ''discard'' what the copy brought along in its queue. Errors: '
-'invalid_parameter_value for any other word.';
+'invalid_parameter_value for any other word; insufficient_privilege where the tables belong to another role.';
 REVOKE EXECUTE ON FUNCTION wb.arm(text) FROM PUBLIC;

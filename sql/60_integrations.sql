@@ -61,6 +61,7 @@ DECLARE
 	resealed bigint;
 BEGIN
 	PERFORM wb.require_setup();
+	PERFORM wb.require_owner('wb.rotate_secret_key()');
 	-- Who sets a secret meanwhile waits, or would still seal with the old key.
 	LOCK TABLE wb.secrets IN SHARE ROW EXCLUSIVE MODE;
 	-- The new key outlives a rollback, so what cannot be opened is met first.
@@ -74,7 +75,7 @@ END $$;
 REVOKE EXECUTE ON FUNCTION wb.rotate_secret_key() FROM PUBLIC;
 
 COMMENT ON FUNCTION wb.rotate_secret_key() IS
-'Makes a new key, seals every secret of this database with it, and returns how many there were. Older keys stay in the file, for other databases and for a rollback. Raises object_not_in_prerequisite_state where the file cannot be read or is full, or a secret does not open.';
+'Makes a new key, seals every secret of this database with it, and returns how many there were. Older keys stay in the file, for other databases and for a rollback. Raises object_not_in_prerequisite_state where the file cannot be read or is full, or a secret does not open; insufficient_privilege where the tables belong to another role.';
 
 CREATE FUNCTION wb.set_secret(entity text, name text, value text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$

@@ -43,15 +43,6 @@ wb_action_type_is_known(const char *name)
 	return false;
 }
 
-static void
-refuse(const char *message, const char *hint)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("%s", message),
-			 hint ? errhint("%s", hint) : 0));
-}
-
 /*
  * The integration that an action names must exist, and belong to the scope's
  * entity; to an organization belong those of its teams too.
@@ -67,8 +58,8 @@ check_integration(JsonbContainer *config, const char *action_type,
 	bool		is_slack = strcmp(action_type, "NOTIFICATION") == 0;
 
 	if (!wb_json_get_integer(config, "integrationID", &id))
-		refuse(psprintf("action %s names no integrationID", action_type),
-			   "Make it with wb.send_notification(integration, ...) or wb.send_webhook(integration, ...).");
+		wb_problem_raise(psprintf("action %s names no integrationID", action_type),
+						 "Make it with wb.send_notification(integration, ...) or wb.send_webhook(integration, ...).");
 	if (!wb_scan_row_by_id(WB_TABLE_INTEGRATIONS, id, &scan))
 		ereport(ERROR,
 				(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
@@ -78,11 +69,11 @@ check_integration(JsonbContainer *config, const char *action_type,
 	owner = wb_scan_id(&scan, "entity_id");
 	wb_scan_end(&scan);
 	if (is_slack != (strcmp(kind, "SLACK") == 0))
-		refuse(psprintf("integration " INT64_FORMAT " is of kind %s, which action %s cannot use",
-						id, kind, action_type), NULL);
+		wb_problem_raise(psprintf("integration " INT64_FORMAT " is of kind %s, which action %s cannot use",
+								  id, kind, action_type), NULL);
 	if (owner != entity_id && wb_scope_organization(owner) != entity_id)
-		refuse(psprintf("integration " INT64_FORMAT " belongs to another team", id),
-			   "An automation uses the integrations of the team that owns its scope, or of any team of the organization that does.");
+		wb_problem_raise(psprintf("integration " INT64_FORMAT " belongs to another team", id),
+						 "An automation uses the integrations of the team that owns its scope, or of any team of the organization that does.");
 }
 
 static void
@@ -99,8 +90,8 @@ check_webhook_payload(JsonbContainer *config)
 		return;
 	parsed = text ? wb_json_parse_text(text) : NULL;
 	if (parsed == NULL || !JB_ROOT_IS_OBJECT(parsed))
-		refuse("requestPayload is not a JSON object",
-			   "Give an object, or the text of one.");
+		wb_problem_raise("requestPayload is not a JSON object",
+						 "Give an object, or the text of one.");
 }
 
 static void
@@ -114,9 +105,9 @@ check_notification(JsonbContainer *config)
 	if (severity == NULL ||
 		(strcmp(severity, "INFO") != 0 && strcmp(severity, "WARN") != 0 &&
 		 strcmp(severity, "ERROR") != 0))
-		refuse(psprintf("unknown severity \"%s\"",
-						severity ? severity : "not a string"),
-			   "Severities are INFO, WARN and ERROR.");
+		wb_problem_raise(psprintf("unknown severity \"%s\"",
+								  severity ? severity : "not a string"),
+						 "Severities are INFO, WARN and ERROR.");
 }
 
 static void
@@ -129,13 +120,13 @@ check_notify(JsonbContainer *config, const char *type)
 		return;
 	if (channel == NULL || channel[0] == '\0' ||
 		strlen(channel) >= NAMEDATALEN)
-		refuse(psprintf("channel of action %s is \"%s\"", type,
-						channel ? channel : ""),
-			   "Name a channel that LISTEN could name, of 1 to 63 bytes.");
+		wb_problem_raise(psprintf("channel of action %s is \"%s\"", type,
+								  channel ? channel : ""),
+						 "Name a channel that LISTEN could name, of 1 to 63 bytes.");
 	if (payload != NULL && payload->type != jbvNull &&
 		payload->type != jbvString)
-		refuse(psprintf("payload of action %s is not a string", type),
-			   "Give the text of the notification, or leave it out.");
+		wb_problem_raise(psprintf("payload of action %s is not a string", type),
+						 "Give the text of the notification, or leave it out.");
 }
 
 /*
@@ -154,8 +145,8 @@ wb_action_check(const char *type, Jsonb *config, int64 entity_id)
 		input = wb_json_get(&config->root, actions[i].key);
 		if (input == NULL || input->type != jbvBinary ||
 			JsonContainerSize(&config->root) != 1)
-			refuse(psprintf("action_config of action %s must have the one key \"%s\"",
-							type, actions[i].key), NULL);
+			wb_problem_raise(psprintf("action_config of action %s must have the one key \"%s\"",
+									  type, actions[i].key), NULL);
 		if (actions[i].needs_integration)
 			check_integration(input->val.binary.data, type, entity_id);
 		check_webhook_payload(input->val.binary.data);
@@ -165,8 +156,8 @@ wb_action_check(const char *type, Jsonb *config, int64 entity_id)
 	}
 	if (strcmp(type, "QUEUE_JOB") == 0 ||
 		strcmp(type, "PUSH_NOTIFICATION") == 0)
-		refuse(psprintf("action %s cannot be assigned to automations", type),
-			   "Action types are NOTIFICATION, GENERIC_WEBHOOK, NOTIFY and NO_OP.");
-	refuse(psprintf("unknown action type \"%s\"", type),
-		   "Action types are NOTIFICATION, GENERIC_WEBHOOK, NOTIFY and NO_OP.");
+		wb_problem_raise(psprintf("action %s cannot be assigned to automations", type),
+						 "Action types are NOTIFICATION, GENERIC_WEBHOOK, NOTIFY and NO_OP.");
+	wb_problem_raise(psprintf("unknown action type \"%s\"", type),
+					 "Action types are NOTIFICATION, GENERIC_WEBHOOK, NOTIFY and NO_OP.");
 }

@@ -93,15 +93,6 @@ is_changed(const Draft *draft, const char *column)
 						   attribute->attlen);
 }
 
-static void
-refuse(const char *message, const char *hint)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("%s", message),
-			 hint ? errhint("%s", hint) : 0));
-}
-
 static int64
 check_scope(const Draft *draft, WbScopeType *type)
 {
@@ -120,14 +111,14 @@ check_combination(WbEventType event_type, WbScopeType scope_type)
 	scope_type == WB_SCOPE_ARTIFACT_COLLECTION ? "a collection" : NULL;
 
 	if (wb_event_is_of_run(event_type) && place != NULL)
-		refuse(psprintf("event %s is not possible in the scope of %s", event,
-						place),
-			   "Runs belong to projects: use wb.project(entity, name).");
+		wb_problem_raise(psprintf("event %s is not possible in the scope of %s", event,
+								  place),
+						 "Runs belong to projects: use wb.project(entity, name).");
 	if (event_type == WB_EVENT_CREATE_ARTIFACT &&
 		scope_type == WB_SCOPE_REGISTRY)
-		refuse(psprintf("event %s is not possible in the scope of a registry",
-						event),
-			   "Versions are logged in projects and linked to registries: use wb.on_link_artifact(scope).");
+		wb_problem_raise(psprintf("event %s is not possible in the scope of a registry",
+								  event),
+						 "Versions are logged in projects and linked to registries: use wb.on_link_artifact(scope).");
 }
 
 /* Parse the rule as it will be parsed to be judged. */
@@ -140,7 +131,7 @@ check_event(const Draft *draft, WbScopeType scope_type)
 	WbRule	   *rule = wb_rule_parse(event_type, filter, &problem);
 
 	if (rule == NULL)
-		refuse(problem.message, problem.hint);
+		wb_problem_raise(problem.message, problem.hint);
 	check_combination(rule->event_type, scope_type);
 	return rule;
 }
@@ -169,10 +160,10 @@ check_name(const char *name)
 	const char *hint = "A name has 1 to 255 characters.";
 
 	if (name[0] == '\0')
-		refuse("name of an automation is empty", hint);
+		wb_problem_raise("name of an automation is empty", hint);
 	if (pg_mbstrlen(name) > 255)
-		refuse(psprintf("name of an automation has %d characters",
-						pg_mbstrlen(name)), hint);
+		wb_problem_raise(psprintf("name of an automation has %d characters",
+								  pg_mbstrlen(name)), hint);
 }
 
 static void
@@ -183,8 +174,8 @@ check_cooldown(const Draft *draft)
 	Datum		value = read_column(draft, draft->row, "cooldown", &is_null);
 
 	if (strcmp(once_per, "run") != 0 && strcmp(once_per, "run_state") != 0)
-		refuse(psprintf("unknown once_per \"%s\"", once_per),
-			   "A cooldown counts by run or by run_state.");
+		wb_problem_raise(psprintf("unknown once_per \"%s\"", once_per),
+						 "A cooldown counts by run or by run_state.");
 	if (!is_null &&
 		(DatumGetBool(DirectFunctionCall2(interval_lt, value,
 										  make_interval_of_years(0))) ||
@@ -194,8 +185,8 @@ check_cooldown(const Draft *draft)
 		char	   *text = DatumGetCString(DirectFunctionCall1(interval_out,
 															   value));
 
-		refuse(psprintf("cooldown %s is out of range", text),
-			   "A cooldown lasts from 0 to 10 years.");
+		wb_problem_raise(psprintf("cooldown %s is out of range", text),
+						 "A cooldown lasts from 0 to 10 years.");
 	}
 }
 

@@ -258,6 +258,11 @@ extern bool wb_metric_rule_holds(const WbRule *rule, const float8 *values,
 extern bool wb_metric_parse(WbRule *rule, JsonbContainer *metric,
 							WbProblem *problem);
 
+/* decide/problem.c */
+extern bool wb_problem_note(WbProblem *problem, char *message,
+							const char *hint);
+extern void wb_problem_raise(const char *message, const char *hint);
+
 /* decide/rule.c */
 extern bool wb_event_type_is_known(const char *name);
 extern WbRule *wb_rule_parse(const char *event_type, Jsonb *event_filter,

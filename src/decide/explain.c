@@ -25,15 +25,6 @@ WB_FUNCTION_INFO_V1(wb_sql_explain_condition);
 WB_FUNCTION_INFO_V1(wb_sql_explain_window);
 
 static void
-refuse(const WbProblem *problem)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("%s", problem->message),
-			 problem->hint ? errhint("%s", problem->hint) : 0));
-}
-
-static void
 find_run(int64 run_id, WbEvent *event)
 {
 	if (!wb_stored_run_find(run_id, event))
@@ -56,7 +47,7 @@ wb_sql_explain_condition(PG_FUNCTION_ARGS)
 		elog(ERROR, "could not connect to SPI");
 	filter = wb_filter_parse(&condition->root, event.type, &problem);
 	if (filter == NULL)
-		refuse(&problem);
+		wb_problem_raise(problem.message, problem.hint);
 	find_run(PG_GETARG_INT64(1), &event);
 	is_match = wb_filter_matches(filter, &event);
 	SPI_finish();
@@ -150,7 +141,7 @@ wb_sql_explain_window(PG_FUNCTION_ARGS)
 	automation.rule = wb_rule_parse(text_to_cstring(PG_GETARG_TEXT_PP(0)),
 									PG_GETARG_JSONB_P(1), &problem);
 	if (automation.rule == NULL)
-		refuse(&problem);
+		wb_problem_raise(problem.message, problem.hint);
 	if (automation.rule->metric_name == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),

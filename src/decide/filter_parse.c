@@ -69,8 +69,7 @@ make_filter(WbFilterOperator op)
 static WbFilter *
 complain(Parser *parser, char *message, const char *hint)
 {
-	parser->problem->message = message;
-	parser->problem->hint = hint ? pstrdup(hint) : NULL;
+	(void) wb_problem_note(parser->problem, message, hint);
 	return NULL;
 }
 

@@ -74,14 +74,6 @@ static const Word goals[] = {
 	{NULL, 0}
 };
 
-static bool
-complain(WbProblem *problem, char *message, const char *hint)
-{
-	problem->message = message;
-	problem->hint = hint ? pstrdup(hint) : NULL;
-	return false;
-}
-
 /* Is every key of an object among those allowed? */
 static bool
 check_keys(JsonbContainer *object, const char *const *allowed,
@@ -99,8 +91,8 @@ check_keys(JsonbContainer *object, const char *const *allowed,
 		for (int i = 0; !is_known && allowed[i]; i++)
 			is_known = strcmp(name, allowed[i]) == 0;
 		if (!is_known)
-			return complain(problem, psprintf("unknown key \"%s\" in %s",
-											  name, what), NULL);
+			return wb_problem_note(problem, psprintf("unknown key \"%s\" in %s",
+													 name, what), NULL);
 	}
 	return true;
 }
@@ -127,9 +119,9 @@ parse_word(JsonbContainer *object, const char *key, const Word *words,
 		appendStringInfo(&hint, "%s%s", i > 0 ? ", " : "One of ", words[i].text);
 	}
 	appendStringInfoChar(&hint, '.');
-	return complain(problem, psprintf("unknown %s \"%s\"", what,
-									  given ? given : "not a string"),
-					hint.data);
+	return wb_problem_note(problem, psprintf("unknown %s \"%s\"", what,
+											 given ? given : "not a string"),
+						   hint.data);
 }
 
 /* As parse_word, where the key may be missing or null. */
@@ -158,11 +150,11 @@ parse_size(JsonbContainer *object, const char *key, int least, int *size,
 		*size = (int) given;
 		return true;
 	}
-	return complain(problem, wb_json_get_integer(object, key, &given) ?
-					psprintf("%s " INT64_FORMAT " is out of range", key, given) :
-					psprintf("%s is not a whole number", key),
-					psprintf("A window holds %d to %d values.", least,
-							 WB_WINDOW_MAX));
+	return wb_problem_note(problem, wb_json_get_integer(object, key, &given) ?
+						   psprintf("%s " INT64_FORMAT " is out of range", key, given) :
+						   psprintf("%s is not a whole number", key),
+						   psprintf("A window holds %d to %d values.", least,
+									WB_WINDOW_MAX));
 }
 
 static bool
@@ -171,8 +163,8 @@ parse_name(WbRule *rule, JsonbContainer *object, WbProblem *problem)
 	rule->metric_name = wb_json_get_text(object, "name");
 	if (rule->metric_name != NULL && rule->metric_name[0] != '\0')
 		return true;
-	return complain(problem, pstrdup("metric name is empty"),
-					"Give the name under which the metric is logged.");
+	return wb_problem_note(problem, pstrdup("metric name is empty"),
+						   "Give the name under which the metric is logged.");
 }
 
 static bool
@@ -209,11 +201,11 @@ parse_amount(WbRule *rule, JsonbContainer *object, const char *key,
 {
 	if (!wb_json_get_number(object, key, &rule->threshold) ||
 		!isfinite(rule->threshold))
-		return complain(problem, psprintf("%s is not a finite number", key),
-						NULL);
+		return wb_problem_note(problem, psprintf("%s is not a finite number", key),
+							   NULL);
 	if (must_be_positive && rule->threshold <= 0)
-		return complain(problem, psprintf("%s %g is not above zero", key,
-										  rule->threshold), NULL);
+		return wb_problem_note(problem, psprintf("%s %g is not above zero", key,
+												 rule->threshold), NULL);
 	return true;
 }
 
@@ -242,10 +234,10 @@ parse_threshold(WbRule *rule, JsonbContainer *object, WbProblem *problem)
 	{
 		rule->threshold = get_float8_nan();
 		return threshold == NULL || threshold->type == jbvNull ||
-			complain(problem,
-					 psprintf("comparator \"%s\" takes no threshold",
-							  wb_json_get_text(object, "cmp_op")),
-					 "Leave threshold out, or null.");
+			wb_problem_note(problem,
+							psprintf("comparator \"%s\" takes no threshold",
+									 wb_json_get_text(object, "cmp_op")),
+							"Leave threshold out, or null.");
 	}
 	if (parse_amount(rule, object, "threshold", false, problem))
 		return true;
@@ -370,11 +362,11 @@ wb_metric_parse(WbRule *rule, JsonbContainer *metric, WbProblem *problem)
 			conditions[i].event_type != rule->event_type)
 			continue;
 		if (JsonContainerSize(metric) != 1)
-			return complain(problem, pstrdup("run_metric_filter has more than one condition"), NULL);
+			return wb_problem_note(problem, pstrdup("run_metric_filter has more than one condition"), NULL);
 		rule->condition = conditions[i].condition;
 		return conditions[i].parse(rule, found->val.binary.data, problem);
 	}
-	return complain(problem, psprintf("event_filter of %s has no condition on a metric",
-									  wb_event_type_name(rule->event_type)),
-					"Make it with wb.on_run_metric(scope, metric).");
+	return wb_problem_note(problem, psprintf("event_filter of %s has no condition on a metric",
+											 wb_event_type_name(rule->event_type)),
+						   "Make it with wb.on_run_metric(scope, metric).");
 }

@@ -153,14 +153,6 @@ wb_rule_reported_state(const char *run_state)
 	return NULL;
 }
 
-static bool
-complain(WbProblem *problem, char *message, const char *hint)
-{
-	problem->message = message;
-	problem->hint = hint ? pstrdup(hint) : NULL;
-	return false;
-}
-
 /* One state of run_state_filter.states. */
 static bool
 parse_state(WbRule *rule, const char *name, WbProblem *problem)
@@ -174,11 +166,11 @@ parse_state(WbRule *rule, const char *name, WbProblem *problem)
 			return true;
 		}
 	}
-	return complain(problem, psprintf("unknown run state \"%s\"",
-									  name ? name : "not a string"),
-					name && pg_strcasecmp(name, "crashed") == 0 ?
-					"A crashed run fires FAILED." :
-					"States are RUNNING, FINISHED and FAILED.");
+	return wb_problem_note(problem, psprintf("unknown run state \"%s\"",
+											 name ? name : "not a string"),
+						   name && pg_strcasecmp(name, "crashed") == 0 ?
+						   "A crashed run fires FAILED." :
+						   "States are RUNNING, FINISHED and FAILED.");
 }
 
 static bool
@@ -195,8 +187,8 @@ parse_states(WbRule *rule, JsonbContainer *filter, WbProblem *problem)
 	if (states == NULL || states->type != jbvBinary ||
 		!JsonContainerIsArray(states->val.binary.data) ||
 		JsonContainerSize(states->val.binary.data) == 0)
-		return complain(problem, pstrdup("event_filter has no run_state_filter with a list of states"),
-						"States are RUNNING, FINISHED and FAILED.");
+		return wb_problem_note(problem, pstrdup("event_filter has no run_state_filter with a list of states"),
+							   "States are RUNNING, FINISHED and FAILED.");
 
 	iterator = JsonbIteratorInit(states->val.binary.data);
 	while ((token = JsonbIteratorNext(&iterator, &element, true)) != WJB_DONE)
@@ -216,13 +208,13 @@ parse_silence(WbRule *rule, JsonbContainer *filter, WbProblem *problem)
 	JsonbContainer *silence;
 
 	if (value == NULL || value->type != jbvBinary)
-		return complain(problem, pstrdup("event_filter has no run_silent_filter"),
-						"Make it with wb.on_run_silent(scope, silent_for).");
+		return wb_problem_note(problem, pstrdup("event_filter has no run_silent_filter"),
+							   "Make it with wb.on_run_silent(scope, silent_for).");
 	silence = value->val.binary.data;
 	if (!wb_json_get_number(silence, "silent_for", &rule->threshold) ||
 		rule->threshold < 1 || rule->threshold > SILENCE_MAX_SECONDS)
-		return complain(problem, pstrdup("silent_for is out of range"),
-						"Silence is from 1 second to 365 days.");
+		return wb_problem_note(problem, pstrdup("silent_for is out of range"),
+							   "Silence is from 1 second to 365 days.");
 	rule->silent_metric = wb_json_get_text(silence, "metric");
 	return true;
 }
@@ -253,8 +245,8 @@ parse_schedule(JsonbContainer *filter, WbProblem *problem)
 	int64		seconds;
 
 	if (value == NULL || value->type != jbvBinary)
-		return complain(problem, pstrdup("event_filter has no schedule_filter"),
-						"Make it with wb.on_schedule(scope, every).");
+		return wb_problem_note(problem, pstrdup("event_filter has no schedule_filter"),
+							   "Make it with wb.on_schedule(scope, every).");
 	schedule = value->val.binary.data;
 	months = schedule_number(schedule, "months", 120);
 	days = schedule_number(schedule, "days", 3650);
@@ -262,15 +254,15 @@ parse_schedule(JsonbContainer *filter, WbProblem *problem)
 	if (months < 0 || days < 0 || seconds < 0 ||
 		(months > 0) + (days > 0) + (seconds > 0) != 1 ||
 		(seconds > 0 && seconds < SECS_PER_MINUTE))
-		return complain(problem, pstrdup("interval of a schedule is not possible"),
-						"Give months, or days, or from 1 minute to 24 hours.");
+		return wb_problem_note(problem, pstrdup("interval of a schedule is not possible"),
+							   "Give months, or days, or from 1 minute to 24 hours.");
 	if (schedule_number(schedule, "at_seconds", SECS_PER_DAY - 1) < 0)
-		return complain(problem, pstrdup("time of day of a schedule is out of range"), NULL);
+		return wb_problem_note(problem, pstrdup("time of day of a schedule is out of range"), NULL);
 	timezone = wb_json_get_text(schedule, "timezone");
 	if (timezone == NULL || pg_tzset(timezone) == NULL)
-		return complain(problem, psprintf("unknown time zone \"%s\"",
-										  timezone ? timezone : "not a string"),
-						"See pg_timezone_names.");
+		return wb_problem_note(problem, psprintf("unknown time zone \"%s\"",
+												 timezone ? timezone : "not a string"),
+							   "See pg_timezone_names.");
 	return true;
 }
 
@@ -292,7 +284,7 @@ parse_run_filter(WbRule *rule, JsonbContainer *filter, WbProblem *problem)
 
 		parsed = text ? wb_json_parse_text(text) : NULL;
 		if (parsed == NULL)
-			return complain(problem, pstrdup("run_filter is not JSON"), NULL);
+			return wb_problem_note(problem, pstrdup("run_filter is not JSON"), NULL);
 		rule->filter = wb_filter_parse(&parsed->root, rule->event_type,
 									   problem);
 	}
@@ -360,10 +352,10 @@ check_single(const WbRule *rule, JsonbContainer *filter, WbProblem *problem)
 
 	if (value == NULL || value->type == jbvNull)
 		return true;
-	return complain(problem, psprintf("event_filter of %s has a %s too",
-									  wb_event_type_name(rule->event_type),
-									  other),
-					"Make an automation for each event.");
+	return wb_problem_note(problem, psprintf("event_filter of %s has a %s too",
+											 wb_event_type_name(rule->event_type),
+											 other),
+						   "Make an automation for each event.");
 }
 
 /*
@@ -379,14 +371,14 @@ wb_rule_parse(const char *event_type, Jsonb *event_filter, WbProblem *problem)
 		return parse_filter(rule, &event_filter->root, problem) &&
 			check_single(rule, &event_filter->root, problem) ? rule : NULL;
 	if (strcmp(event_type, "UPDATE_ARTIFACT_ALIAS") == 0)
-		complain(problem, psprintf("event %s cannot be assigned to automations",
-								   event_type),
-				 "Use ADD_ARTIFACT_ALIAS: an alias that moves is added to another version.");
+		wb_problem_note(problem, psprintf("event %s cannot be assigned to automations",
+										  event_type),
+						"Use ADD_ARTIFACT_ALIAS: an alias that moves is added to another version.");
 	else
-		complain(problem, psprintf("unknown event type \"%s\"", event_type),
-				 "Event types are RUN_METRIC, RUN_METRIC_CHANGE, RUN_METRIC_ZSCORE, "
-				 "RUN_STATE, RUN_SILENT, SCHEDULE, CREATE_ARTIFACT, LINK_ARTIFACT, UNLINK_ARTIFACT, "
-				 "ADD_ARTIFACT_ALIAS, ADD_ARTIFACT_TAG, REMOVE_ARTIFACT_TAG, "
-				 "ADD_COLLECTION_TAG and REMOVE_COLLECTION_TAG.");
+		wb_problem_note(problem, psprintf("unknown event type \"%s\"", event_type),
+						"Event types are RUN_METRIC, RUN_METRIC_CHANGE, RUN_METRIC_ZSCORE, "
+						"RUN_STATE, RUN_SILENT, SCHEDULE, CREATE_ARTIFACT, LINK_ARTIFACT, UNLINK_ARTIFACT, "
+						"ADD_ARTIFACT_ALIAS, ADD_ARTIFACT_TAG, REMOVE_ARTIFACT_TAG, "
+						"ADD_COLLECTION_TAG and REMOVE_COLLECTION_TAG.");
 	return NULL;
 }

@@ -117,6 +117,24 @@ typedef struct WbIntegration
 	int64		entity_id;
 } WbIntegration;
 
+/* The columns of that row which are texts. */
+typedef enum WbIntegrationText
+{
+	WB_INTEGRATION_KIND,
+	WB_INTEGRATION_NAME,
+	WB_INTEGRATION_TEAM_NAME,
+	WB_INTEGRATION_URL,
+	WB_INTEGRATION_URL_SECRET,
+	WB_INTEGRATION_ACCESS_TOKEN,
+	WB_INTEGRATION_SIGNING_SECRET,
+	WB_INTEGRATION_PREVIOUS_SECRET,
+	WB_INTEGRATION_SIGNATURE_ENCODING,
+	WB_INTEGRATION_TEXTS		/* how many there are */
+} WbIntegrationText;
+
+/* What a column of such a row says, palloc'd; NULL for NULL. */
+typedef char *(*WbIntegrationReader) (void *row, WbIntegrationText text);
+
 /*
  * One execution that the worker has claimed.  Everything it points to lives
  * in its own context, which the worker deletes once the outcome is recorded.
@@ -191,6 +209,10 @@ extern void wb_http_drive(dlist_head *ended);
 extern int	wb_http_wait_socket(void);
 extern long wb_http_wait_ms(void);
 extern const char *wb_http_parse_url(const char *url, WbUrl *parts);
+
+/* deliver/integration.c */
+extern WbIntegration *wb_integration_read(WbIntegrationReader read,
+										  void *row);
 
 /* deliver/load.c */
 extern bool wb_delivery_action_type(const char *name, WbActionType *type);

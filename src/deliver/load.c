@@ -26,8 +26,8 @@ enum
 	EXECUTION_ID = 1, INTEGRATION_ID, WEBHOOK_ID, ATTEMPTS, STATE, ORIGIN,
 	AUTOMATION_ID, AUTOMATION_NAME, EVENT_TYPE, WHY, TRIGGERED_AT, EVENT,
 	ACTION_TYPE, ACTION, RUN_ID, COOLDOWN, COOLDOWN_KEY,
-	KIND, NAME, TEAM_NAME, URL, URL_SECRET, ACCESS_TOKEN, SIGNING_SECRET,
-	MAX_ATTEMPTS, ENTITY_ID, PREVIOUS_SECRET, SIGNATURE_ENCODING,
+	INTEGRATION_TEXTS,			/* in the order of WbIntegrationText */
+	MAX_ATTEMPTS = INTEGRATION_TEXTS + WB_INTEGRATION_TEXTS, ENTITY_ID,
 	INTEGRATION_STATE, LAST_ERROR
 };
 
@@ -38,9 +38,9 @@ static WbPlan read_executions = {
 	" e.origin, e.automation_id, e.automation_name, e.event_type, e.why,"
 	" e.triggered_at, e.event, e.action_type, e.action, e.run_id,"
 	" nullif(e.cooldown, '0'), e.cooldown_key, i.kind, i.name, i.team_name,"
-	" i.url, i.url_secret, i.access_token, i.signing_secret, i.max_attempts,"
-	" i.entity_id, i.previous_secret, i.signature_encoding, i.state,"
-	" d.last_error FROM unnest($1) AS due(id)"
+	" i.url, i.url_secret, i.access_token, i.signing_secret,"
+	" i.previous_secret, i.signature_encoding, i.max_attempts, i.entity_id,"
+	" i.state, d.last_error FROM unnest($1) AS due(id)"
 	" CROSS JOIN LATERAL (SELECT * FROM wb.deliveries"
 	" WHERE execution_id = due.id OFFSET 0) d"
 	" LEFT JOIN LATERAL (SELECT * FROM wb.executions"
@@ -80,26 +80,30 @@ wb_delivery_action_type(const char *name, WbActionType *type)
 	return false;
 }
 
+typedef struct LoadedRow
+{
+	SPITupleTable *rows;
+	uint64		row;
+} LoadedRow;
+
+static char *
+integration_text(void *row, WbIntegrationText text)
+{
+	LoadedRow  *loaded = row;
+
+	return wb_row_text(loaded->rows, loaded->row, INTEGRATION_TEXTS + text);
+}
+
+/* NULL where there is none. */
 static WbIntegration *
 read_integration(SPITupleTable *rows, uint64 row)
 {
-	char	   *kind = wb_row_text(rows, row, KIND);
-	WbIntegration *integration;
+	LoadedRow	loaded = {rows, row};
+	WbIntegration *integration = wb_integration_read(integration_text, &loaded);
 
-	if (kind == NULL)
+	if (integration == NULL)
 		return NULL;
-	integration = palloc0(sizeof(WbIntegration));
 	integration->id = wb_row_id(rows, row, INTEGRATION_ID);
-	integration->is_slack = strcmp(kind, "SLACK") == 0;
-	integration->name = wb_row_text(rows, row, NAME);
-	integration->team_name = wb_row_text(rows, row, TEAM_NAME);
-	integration->url = wb_row_text(rows, row, URL);
-	integration->url_secret = wb_row_text(rows, row, URL_SECRET);
-	integration->access_token = wb_row_text(rows, row, ACCESS_TOKEN);
-	integration->signing_secret = wb_row_text(rows, row, SIGNING_SECRET);
-	integration->previous_secret = wb_row_text(rows, row, PREVIOUS_SECRET);
-	integration->is_base64 = strcmp(wb_row_text(rows, row, SIGNATURE_ENCODING),
-									"base64") == 0;
 	integration->max_attempts = wb_row_integer(rows, row, MAX_ATTEMPTS);
 	integration->entity_id = wb_row_id(rows, row, ENTITY_ID);
 	return integration;

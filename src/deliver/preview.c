@@ -37,28 +37,35 @@ is_whole(const WbIntegration *integration)
 		 integration->signing_secret != NULL);
 }
 
+static char *
+integration_text(void *row, WbIntegrationText text)
+{
+	static const char *const columns[] = {
+		[WB_INTEGRATION_KIND] = "kind",
+		[WB_INTEGRATION_NAME] = "name",
+		[WB_INTEGRATION_TEAM_NAME] = "team_name",
+		[WB_INTEGRATION_URL] = "url",
+		[WB_INTEGRATION_URL_SECRET] = "url_secret",
+		[WB_INTEGRATION_ACCESS_TOKEN] = "access_token",
+		[WB_INTEGRATION_SIGNING_SECRET] = "signing_secret",
+		[WB_INTEGRATION_PREVIOUS_SECRET] = "previous_secret",
+		[WB_INTEGRATION_SIGNATURE_ENCODING] = "signature_encoding",
+	};
+
+	Jsonb	   *document = row;
+
+	return wb_json_get_text(&document->root, columns[text]);
+}
+
 /* An integration from its row as a document; NULL where there is none. */
 static WbIntegration *
 read_integration(Jsonb *row)
 {
-	JsonbContainer *columns = &row->root;
-	char	   *kind = wb_json_get_text(columns, "kind");
-	char	   *encoding = wb_json_get_text(columns, "signature_encoding");
-	WbIntegration *integration = palloc0(sizeof(WbIntegration));
+	WbIntegration *integration = wb_integration_read(integration_text, row);
 
-	if (kind == NULL || !wb_json_get_integer(columns, "id", &integration->id))
+	if (integration == NULL ||
+		!wb_json_get_integer(&row->root, "id", &integration->id))
 		return NULL;
-	integration->is_slack = strcmp(kind, "SLACK") == 0;
-	integration->name = wb_json_get_text(columns, "name");
-	integration->team_name = wb_json_get_text(columns, "team_name");
-	integration->url = wb_json_get_text(columns, "url");
-	integration->url_secret = wb_json_get_text(columns, "url_secret");
-	integration->access_token = wb_json_get_text(columns, "access_token");
-	integration->signing_secret = wb_json_get_text(columns, "signing_secret");
-	integration->previous_secret = wb_json_get_text(columns,
-													"previous_secret");
-	integration->is_base64 = encoding != NULL &&
-		strcmp(encoding, "base64") == 0;
 	if (!is_whole(integration))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

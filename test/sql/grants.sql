@@ -103,6 +103,16 @@ VALUES (7, 1, 'mine', now(), 'RUN_METRIC', '', '{}', 'NO_OP', '{}');
 UPDATE wb.executions SET action = '{}';
 RESET ROLE;
 
+-- a superuser does not write the tables of another owner, whose triggers would run as the superuser
+CREATE ROLE regress_grants_owner;
+CREATE ROLE regress_grants_super SUPERUSER;
+ALTER TABLE wb.executions OWNER TO regress_grants_owner;
+SET ROLE regress_grants_super;
+SELECT wb.arm('discard');
+SELECT wb.rotate_secret_key();
+RESET ROLE;
+ALTER TABLE wb.executions OWNER TO CURRENT_USER;
+
 -- who may put a function beside one of ours is named, and so is the function
 SELECT item, ok, detail, hint FROM wb.status() WHERE item = 'schema';
 CREATE ROLE regress_grants_keeper;
@@ -125,4 +135,4 @@ ALTER SCHEMA wb OWNER TO regress_grants_keeper;
 SELECT ok, detail, hint FROM wb.status() WHERE item = 'schema';
 \connect postgres
 DROP DATABASE regression_grants;
-DROP ROLE regress_grants_researcher, regress_grants_linker, regress_grants_author, regress_grants_operator, regress_grants_keeper;
+DROP ROLE regress_grants_researcher, regress_grants_linker, regress_grants_author, regress_grants_operator, regress_grants_owner, regress_grants_super, regress_grants_keeper;

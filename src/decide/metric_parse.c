@@ -366,7 +366,8 @@ wb_metric_parse(WbRule *rule, JsonbContainer *metric, WbProblem *problem)
 		rule->condition = conditions[i].condition;
 		return conditions[i].parse(rule, found->val.binary.data, problem);
 	}
-	return wb_problem_note(problem, psprintf("event_filter of %s has no condition on a metric",
-											 wb_event_type_name(rule->event_type)),
+	return wb_problem_note(problem,
+						   psprintf("event_filter of %s has no condition on a metric",
+									wb_event_type_name(rule->event_type)),
 						   "Make it with wb.on_run_metric(scope, metric).");
 }

@@ -352,9 +352,10 @@ check_single(const WbRule *rule, JsonbContainer *filter, WbProblem *problem)
 
 	if (value == NULL || value->type == jbvNull)
 		return true;
-	return wb_problem_note(problem, psprintf("event_filter of %s has a %s too",
-											 wb_event_type_name(rule->event_type),
-											 other),
+	return wb_problem_note(problem,
+						   psprintf("event_filter of %s has a %s too",
+									wb_event_type_name(rule->event_type),
+									other),
 						   "Make an automation for each event.");
 }
 

@@ -99,8 +99,9 @@ static WbIntegration *
 read_integration(SPITupleTable *rows, uint64 row)
 {
 	LoadedRow	loaded = {rows, row};
-	WbIntegration *integration = wb_integration_read(integration_text, &loaded);
+	WbIntegration *integration;
 
+	integration = wb_integration_read(integration_text, &loaded);
 	if (integration == NULL)
 		return NULL;
 	integration->id = wb_row_id(rows, row, INTEGRATION_ID);

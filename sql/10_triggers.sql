@@ -5,18 +5,19 @@ CREATE FUNCTION wb.watched(run_id bigint, name text) RETURNS boolean
 LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wb_sql_watched';
 COMMENT ON FUNCTION wb.watched(bigint, text) IS
 'Whether a metric row must be looked at: an enabled automation is on this metric, or this session has not met the run. '
-'For the WHEN clause of the trigger on wb.run_metrics. Arguments: id of a run, name of a metric. Raises nothing.';
+'True for a role that cannot write to wb.run_metrics. For the WHEN clause of the trigger on wb.run_metrics. Arguments: id of a run, name of a metric. Raises nothing.';
 
 CREATE FUNCTION wb.lost(run_id bigint, name text) RETURNS boolean
 LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wb_sql_lost';
 COMMENT ON FUNCTION wb.lost(bigint, text) IS
 'Notes that a metric row went, or moved to another key, so that no session goes on with the points that it keeps of the metric. '
-'For the WHEN clause of a trigger on wb.run_metrics. Arguments: id of a run, name of a metric. Always false; raises nothing.';
+'For the WHEN clause of a trigger on wb.run_metrics. Arguments: id of a run, name of a metric. True, and without effect, for a role that cannot write to '
+'wb.run_metrics; else false. Raises nothing.';
 
 CREATE FUNCTION wb.capture_run_metric() RETURNS trigger
 LANGUAGE C AS 'MODULE_PATHNAME', 'wb_sql_capture_run_metric';
 COMMENT ON FUNCTION wb.capture_run_metric() IS
-'AFTER ROW trigger of wb.run_metrics: judges the row. Raises foreign_key_violation where the run does not exist.';
+'AFTER ROW trigger of wb.run_metrics: judges the row; one that is for DELETE too notes what wb.lost() left to it. Raises foreign_key_violation where the run does not exist.';
 
 CREATE FUNCTION wb.capture_run_state() RETURNS trigger
 LANGUAGE C AS 'MODULE_PATHNAME', 'wb_sql_capture_run_state';

@@ -26,7 +26,7 @@ COMMENT ON FUNCTION wb.start_worker() IS
 CREATE FUNCTION wb.require_setup() RETURNS void
 LANGUAGE C STABLE AS 'MODULE_PATHNAME', 'wb_sql_require_setup';
 COMMENT ON FUNCTION wb.require_setup() IS
-'Raises object_not_in_prerequisite_state where wb.setup() has not run in this database.';
+'Raises object_not_in_prerequisite_state where wb.setup() has not run in this database, and to a superuser where columns are of types that the owner of the tables made.';
 
 CREATE FUNCTION wb.attach_triggers() RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -249,18 +249,21 @@ COMMENT ON FUNCTION wb.warn_of_overloads() IS 'Warns of what wb.find_overloads()
 CREATE FUNCTION wb.require_owner(caller text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-	owner name := (SELECT pg_get_userbyid(c.relowner) FROM pg_class c
-		JOIN pg_namespace n ON n.oid = c.relnamespace
-		WHERE n.nspname = 'wb' AND c.relname = 'executions');
+	other record;
 BEGIN
-	IF owner <> current_user THEN
-		RAISE EXCEPTION '% was called by "%", but the tables belong to "%"', caller, current_user, owner
-		USING ERRCODE = 'insufficient_privilege', HINT = format('Run SET ROLE %I; first.', owner);
+	-- any of them will do: each may have triggers
+	SELECT c.relname AS name, pg_get_userbyid(c.relowner) AS owner INTO other FROM pg_class c
+	JOIN pg_namespace n ON n.oid = c.relnamespace
+	WHERE n.nspname = 'wb' AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND pg_get_userbyid(c.relowner) <> current_user
+	ORDER BY c.relname <> 'executions', c.relname LIMIT 1;
+	IF FOUND THEN
+		RAISE EXCEPTION '% was called by "%", but wb.% belongs to "%"', caller, current_user, other.name, other.owner
+		USING ERRCODE = 'insufficient_privilege', HINT = format('Run SET ROLE %I; first.', other.owner);
 	END IF;
 END $$;
 COMMENT ON FUNCTION wb.require_owner(text) IS
-'Raises insufficient_privilege where the tables belong to somebody else than the current user: a superuser who wrote them would run the triggers of '
-'their owner. caller: the function that says so. Part of wb.setup(), wb.arm() and wb.rotate_secret_key().';
+'Raises insufficient_privilege where a table in schema wb belongs to somebody else than the current user: a superuser who wrote it would run the triggers of '
+'its owner. caller: the function that says so. Part of wb.setup() and wb.arm().';
 
 CREATE FUNCTION wb.setup() RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

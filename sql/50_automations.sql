@@ -89,7 +89,7 @@ COMMENT ON FUNCTION wb.comparator(text) IS
 
 CREATE FUNCTION wb.threshold_filter(name text, agg text, window_size integer, cmp text, threshold double precision)
 RETURNS jsonb
-LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql IMMUTABLE SET extra_float_digits = 1 SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 BEGIN
 	IF name IS NULL OR name = '' THEN
@@ -155,7 +155,7 @@ COMMENT ON FUNCTION wb.is_not_finite(text) IS
 
 CREATE FUNCTION wb.change_filter(name text, direction text, frac double precision, diff double precision, agg text,
 	window_size integer, prior_window_size integer) RETURNS jsonb
-LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql IMMUTABLE SET extra_float_digits = 1 SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
 	amount double precision := coalesce(frac, diff);
@@ -208,7 +208,7 @@ COMMENT ON FUNCTION wb.changes_by(text, double precision, double precision, text
 
 CREATE FUNCTION wb.zscore(name text, window_size integer = 30, threshold double precision = 3, direction text = 'any',
 	baseline text = 'run') RETURNS jsonb
-LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql IMMUTABLE SET extra_float_digits = 1 SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
 	word text := CASE lower(direction) WHEN 'any' THEN 'ANY' WHEN 'above' THEN 'INCREASE' WHEN 'below' THEN 'DECREASE' END;
@@ -232,12 +232,12 @@ COMMENT ON FUNCTION wb.zscore(text, integer, double precision, text, text) IS
 
 CREATE FUNCTION wb.plateau(name text, window_size integer = 10, prior_window_size integer = 50, min_delta double precision = 0.01,
 	goal text = 'minimize') RETURNS jsonb
-LANGUAGE sql IMMUTABLE
+LANGUAGE sql IMMUTABLE SET extra_float_digits = 1
 RETURN jsonb_build_object('plateau_filter', jsonb_build_object('name', name, 'current_window_size', window_size,
 	'prior_window_size', prior_window_size, 'min_delta', min_delta, 'goal', goal));
 COMMENT ON FUNCTION wb.plateau(text, integer, integer, double precision, text) IS
 'A metric does not get better: the best of its last window_size values beats the best of the prior_window_size before by less than '
-'min_delta times the size of that one. goal: minimize or maximize. NaN in a window: no. What is wrong with the arguments is said by '
+'min_delta times the size of that one. goal: minimize or maximize. What is wrong with the arguments is said by '
 'wb.create_automation. W&B has no word for it: plateau_filter is ours, and counts as RUN_METRIC_CHANGE.';
 
 --

@@ -24,22 +24,6 @@ REVOKE EXECUTE ON FUNCTION wb.seal_secret(bigint, text, text) FROM PUBLIC;
 COMMENT ON FUNCTION wb.seal_secret(bigint, text, text) IS
 'Encrypts a value for the row of wb.secrets of this database with this entity_id and name, and for no other. Returns the ciphertext and the id of the key. There is no function that decrypts. Raises object_not_in_prerequisite_state where the key file cannot be read.';
 
-CREATE FUNCTION wb.add_secret_key() RETURNS void
-LANGUAGE c STRICT VOLATILE
-AS 'MODULE_PATHNAME', 'wb_sql_add_secret_key';
-REVOKE EXECUTE ON FUNCTION wb.add_secret_key() FROM PUBLIC;
-
-COMMENT ON FUNCTION wb.add_secret_key() IS
-'Puts a new random key before those in the file wb_automations.secret_key_file; it seals from then on, the others still open. Part of wb.rotate_secret_key(). Raises object_not_in_prerequisite_state where the file cannot be read or holds 16 keys.';
-
-CREATE FUNCTION wb.reseal_secret(entity_id bigint, name text, INOUT key_id text, INOUT sealed bytea)
-LANGUAGE c STRICT VOLATILE
-AS 'MODULE_PATHNAME', 'wb_sql_reseal_secret';
-REVOKE EXECUTE ON FUNCTION wb.reseal_secret(bigint, text, text, bytea) FROM PUBLIC;
-
-COMMENT ON FUNCTION wb.reseal_secret(bigint, text, text, bytea) IS
-'Seals what a row of wb.secrets holds with the newest key, for the same row. Part of wb.rotate_secret_key(). Raises object_not_in_prerequisite_state where the key that sealed it is not in the file, it was sealed in another database, or the row is damaged.';
-
 CREATE FUNCTION wb.secret_origin(sealed bytea) RETURNS text
 LANGUAGE c STRICT IMMUTABLE
 AS 'MODULE_PATHNAME', 'wb_sql_secret_origin';
@@ -56,26 +40,12 @@ COMMENT ON FUNCTION wb.adopt_secrets(text) IS
 'Seals for this database what was sealed in another one, as wb.secret_origin and wb.status() name it, and returns how many secrets there were. Needed in a copy and after pg_upgrade, with the key file of then. Raises insufficient_privilege unless superuser, object_not_in_prerequisite_state where a key is not in the file, or a row was sealed for another row or is damaged.';
 
 CREATE FUNCTION wb.rotate_secret_key() RETURNS bigint
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-	resealed bigint;
-BEGIN
-	PERFORM wb.require_setup();
-	PERFORM wb.require_owner('wb.rotate_secret_key()');
-	-- Who sets a secret meanwhile waits, or would still seal with the old key.
-	LOCK TABLE wb.secrets IN SHARE ROW EXCLUSIVE MODE;
-	-- The new key outlives a rollback, so what cannot be opened is met first.
-	PERFORM wb.reseal_secret(s.entity_id, s.name, s.key_id, s.sealed) FROM wb.secrets s;
-	PERFORM wb.add_secret_key();
-	UPDATE wb.secrets s SET (key_id, sealed) =
-		(SELECT r.key_id, r.sealed FROM wb.reseal_secret(s.entity_id, s.name, s.key_id, s.sealed) r);
-	GET DIAGNOSTICS resealed = ROW_COUNT;
-	RETURN resealed;
-END $$;
+LANGUAGE c STRICT VOLATILE SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'wb_sql_rotate_secret_key';
 REVOKE EXECUTE ON FUNCTION wb.rotate_secret_key() FROM PUBLIC;
 
 COMMENT ON FUNCTION wb.rotate_secret_key() IS
-'Makes a new key, seals every secret of this database with it, and returns how many there were. Older keys stay in the file, for other databases and for a rollback. Raises object_not_in_prerequisite_state where the file cannot be read or is full, or a secret does not open; insufficient_privilege where the tables belong to another role.';
+'Makes a new key, seals every secret of this database with it, and returns how many there were. Older keys stay in the file, for other databases and for a rollback. Raises object_not_in_prerequisite_state where the file cannot be read or is full, or a secret does not open; insufficient_privilege unless superuser.';
 
 CREATE FUNCTION wb.set_secret(entity text, name text, value text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$

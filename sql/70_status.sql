@@ -26,8 +26,7 @@ DECLARE
 	troubled text;
 	tables record;
 BEGIN
-	PERFORM wb.require_setup();
-
+	SELECT * INTO tables FROM wb.table_problems();
 	captures := current_setting('wb_automations.capture')::boolean;
 	SELECT string_agg(p.proname, ', ' ORDER BY p.proname) INTO deaf FROM pg_proc p
 	WHERE p.pronamespace = 'wb'::regnamespace AND p.proname ~ '^capture_' AND (
@@ -39,7 +38,6 @@ BEGIN
 		CASE WHEN deaf IS NOT NULL THEN 'Run SELECT wb.setup(); if they are missing, ALTER TABLE ... ENABLE TRIGGER if they are disabled.'
 			WHEN NOT captures THEN 'The setting wb_automations.capture is off.' END;
 
-	SELECT * INTO tables FROM wb.table_problems();
 	RETURN QUERY SELECT 'tables', tables.problems IS NULL,
 		coalesce('neither judged nor sent: ' || tables.problems, 'they are as wb.setup() makes them'), tables.remedy;
 	RETURN QUERY SELECT 'functions', names IS NULL,

@@ -20,7 +20,9 @@
  * otherwise be judged on windows that lack the rows before it.
  *
  * Anybody may call wb.watched and wb.lost, with any arguments.  For a role
- * that cannot write to wb.run_metrics they do nothing.
+ * that cannot write to wb.run_metrics they do nothing, and are true: if a
+ * statement asks all the same, which writes through a view with the rights of
+ * the view's owner, the triggers do the work, and only a row calls these.
  *
  * IDENTIFICATION
  *		src/capture/met_runs.c
@@ -286,15 +288,16 @@ wb_met_runs_lose(int64 run_id, const char *name, int length)
 	wb_series_cache_void();
 }
 
-/* wb.lost(run_id bigint, name text) returns boolean: never true */
+/* wb.lost(run_id bigint, name text) returns boolean: is the trigger needed? */
 Datum
 wb_sql_lost(PG_FUNCTION_ARGS)
 {
 	text	   *name = PG_GETARG_TEXT_PP(1);
 
-	if (find_statement(fcinfo)->may_write)
-		wb_met_runs_lose(PG_GETARG_INT64(0), VARDATA_ANY(name),
-						 VARSIZE_ANY_EXHDR(name));
+	if (!find_statement(fcinfo)->may_write)
+		PG_RETURN_BOOL(true);
+	wb_met_runs_lose(PG_GETARG_INT64(0), VARDATA_ANY(name),
+					 VARSIZE_ANY_EXHDR(name));
 	PG_RETURN_BOOL(false);
 }
 
@@ -368,7 +371,7 @@ wb_sql_watched(PG_FUNCTION_ARGS)
 	Statement  *statement = find_statement(fcinfo);
 
 	if (!statement->may_write)
-		PG_RETURN_BOOL(false);
+		PG_RETURN_BOOL(true);
 
 	/* the trigger is ENABLE ALWAYS only so that we hear of it */
 	if (!wb_setting_capture || !wb_shape_is_right() ||

@@ -28,6 +28,7 @@
 #include "access/htup_details.h"
 #include "access/xact.h"
 #include "capture/capture.h"
+#include "catalog/pg_trigger.h"
 #include "common/hashfn.h"
 #include "decide/decide.h"
 #include "support/compat.h"
@@ -308,11 +309,10 @@ is_same_place(const MetricRow *old_row, const MetricRow *new_row)
 		strcmp(old_row->name, new_row->name) == 0;
 }
 
-/* A row was queued that is not judged, as wb_trigger_check found. */
+/* Whoever keeps the series of a row must read it again. */
 static void
-lose_row(const TriggerData *trigger)
+lose_row(const TriggerData *trigger, HeapTuple row)
 {
-	HeapTuple	row = wb_trigger_new_row(trigger);
 	char	   *name;
 
 	if (!wb_shape_is_readable(trigger->tg_relation, WB_TABLE_RUN_METRICS))
@@ -325,22 +325,39 @@ lose_row(const TriggerData *trigger)
 					 strlen(name));
 }
 
+/* The trigger that notes what goes calls: wb.lost left that to us. */
+static Datum
+note_loss(FunctionCallInfo fcinfo)
+{
+	const TriggerData *trigger = (TriggerData *) fcinfo->context;
+
+	(void) wb_trigger_check(fcinfo, "wb.capture_run_metric",
+							TRIGGER_EVENT_DELETE, WB_TABLE_RUN_METRICS);
+	lose_row(trigger, trigger->tg_trigtuple);
+	return PointerGetDatum(NULL);
+}
+
 /* wb.capture_run_metric() returns trigger */
 Datum
 wb_sql_capture_run_metric(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigger = wb_trigger_check(fcinfo, "wb.capture_run_metric",
-											TRIGGER_EVENT_UPDATE,
-											WB_TABLE_RUN_METRICS);
+	TriggerData *trigger;
 	StatementState *state;
 	MemoryContext before;
 	HeapTuple	tuple;
 	MetricRow	row;
 	SeriesEntry *entry;
 
+	trigger = (TriggerData *) fcinfo->context;
+	if (CALLED_AS_TRIGGER(fcinfo) &&
+		TRIGGER_FOR_DELETE(trigger->tg_trigger->tgtype))
+		return note_loss(fcinfo);
+	trigger = wb_trigger_check(fcinfo, "wb.capture_run_metric",
+							   TRIGGER_EVENT_UPDATE, WB_TABLE_RUN_METRICS);
 	if (trigger == NULL)
 	{
-		lose_row((TriggerData *) fcinfo->context);
+		trigger = (TriggerData *) fcinfo->context;
+		lose_row(trigger, wb_trigger_new_row(trigger));
 		return PointerGetDatum(NULL);
 	}
 	tuple = wb_trigger_new_row(trigger);

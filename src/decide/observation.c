@@ -49,10 +49,10 @@ wb_observation_is_complete(Relation table, Oid function)
 			!TRIGGER_FOR_AFTER(trigger->tgtype) ||
 			!TRIGGER_FOR_UPDATE(trigger->tgtype))
 			continue;
-		if (TRIGGER_FOR_INSERT(trigger->tgtype) && trigger->tgnattr == 0)
-			sees_arrivals = true;
 		if (TRIGGER_FOR_DELETE(trigger->tgtype))
 			sees_losses = true;
+		else if (TRIGGER_FOR_INSERT(trigger->tgtype) && trigger->tgnattr == 0)
+			sees_arrivals = true;
 	}
 	return sees_arrivals && sees_losses;
 }

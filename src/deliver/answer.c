@@ -27,6 +27,9 @@
 /* A shorter secret would mask half of an innocent text. */
 #define SECRET_MIN_BYTES	4
 
+/* Of a long secret so much tells too much. */
+#define SECRET_PIECE_BYTES	8
+
 void
 wb_answer_reset(WbAnswer *answer)
 {
@@ -69,30 +72,44 @@ wb_answer_keep_body(WbAnswer *answer, const char *bytes, size_t count)
 }
 
 /*
- * Mark each byte of a secret's occurrences, also where they overlap.  Where
- * the bytes were cut, their end may be the start of one.
+ * How much of a secret is masked wherever it stands.  Of an address only the
+ * whole, because all begin alike; what stands behind its host comes besides.
+ */
+static size_t
+piece_length(const char *secret)
+{
+	size_t		length = strlen(secret);
+
+	if (strstr(secret, "://") != NULL)
+		return length;
+	return Max(SECRET_MIN_BYTES, Min(SECRET_PIECE_BYTES, length / 2));
+}
+
+/*
+ * Mark each byte of a secret's pieces, also where they overlap: the receiver
+ * may have shortened what it repeats.  Where the bytes were cut, their end may
+ * be the start of a piece.
  */
 static void
 mark_secret(bool *marks, const char *bytes, size_t count, const char *secret,
 			bool is_cut)
 {
 	size_t		length = strlen(secret);
-	const char *end = bytes + count;
-	const char *found = bytes;
+	size_t		piece = piece_length(secret);
 
 	if (length < SECRET_MIN_BYTES)
 		return;
-	while ((found = memmem(found, end - found, secret, length)) != NULL)
+	for (size_t at = 0; at + piece <= count; at++)
 	{
-		memset(marks + (found - bytes), true, length);
-		found++;
+		if (memmem(secret, length, bytes + at, piece) != NULL)
+			memset(marks + at, true, piece);
 	}
-	length = is_cut ? Min(length - 1, count) : 0;
-	for (; length > 0; length--)
+	piece = is_cut ? Min(piece - 1, count) : 0;
+	for (; piece > 0; piece--)
 	{
-		if (memcmp(end - length, secret, length) != 0)
+		if (memcmp(bytes + count - piece, secret, piece) != 0)
 			continue;
-		memset(marks + count - length, true, length);
+		memset(marks + count - piece, true, piece);
 		break;
 	}
 }
@@ -120,19 +137,19 @@ mask_secrets(char *bytes, size_t count, List *secrets, bool is_cut)
 /*
  * A copy of bytes from outside as text, without secrets: what is invalid in
  * the encoding of the database, and each NUL, becomes a question mark.  The
- * secrets go first, while everything is as the receiver wrote it.
+ * secrets go first, while everything is as the receiver wrote it.  "is_cut":
+ * more would have followed.
  */
 static char *
-clean_text(const char *bytes, size_t count, List *secrets)
+clean_text(const char *bytes, size_t count, List *secrets, bool is_cut)
 {
 	int			encoding = GetDatabaseEncoding();
-	bool		is_full = count == WB_ANSWER_KEPT_BYTES;
 	char	   *text = palloc(count + 1);
 	size_t		at = 0;
 
 	memcpy(text, bytes, count);
 	text[count] = '\0';
-	mask_secrets(text, count, secrets, is_full);
+	mask_secrets(text, count, secrets, is_cut);
 	while (at < count)
 	{
 		int			length = -1;
@@ -142,7 +159,7 @@ clean_text(const char *bytes, size_t count, List *secrets)
 		if (length > 0)
 			at += length;
 		else if (count - at < (size_t) pg_encoding_max_length(encoding) &&
-				 is_full && IS_HIGHBIT_SET(text[at]))
+				 is_cut && IS_HIGHBIT_SET(text[at]))
 			text[count = at] = '\0';	/* a character cut in two */
 		else
 			text[at++] = '?';
@@ -194,6 +211,8 @@ wb_answer_conclude(const WbAnswer *answer, WbDelivery *delivery)
 {
 	WbRequest  *request = delivery->request;
 	WbOutcome  *outcome = &delivery->outcome;
+	bool		is_cut = answer->kept_bytes == WB_ANSWER_KEPT_BYTES ||
+	answer->failure != NULL;
 	MemoryContext before = MemoryContextSwitchTo(delivery->context);
 
 	/* one below 200 announces an answer, and that never came */
@@ -208,7 +227,8 @@ wb_answer_conclude(const WbAnswer *answer, WbDelivery *delivery)
 		Max(Min(answer->retry_after_s, 1000000), 0) * 1000;
 	if (outcome->status_code > 0)
 		outcome->body = clean_text(answer->kept, answer->kept_bytes,
-								   request->secrets);
+								   request->secrets,
+								   is_cut);
 
 	if (answer->is_stale)
 		outcome->error = pstrdup(answer->refusal);
@@ -224,6 +244,6 @@ wb_answer_conclude(const WbAnswer *answer, WbDelivery *delivery)
 		outcome->error = psprintf("could not send to \"%s\": %s", request->host,
 								  clean_text(answer->failure,
 											 strlen(answer->failure),
-											 request->secrets));
+											 request->secrets, true));
 	MemoryContextSwitchTo(before);
 }

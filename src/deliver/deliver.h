@@ -239,8 +239,11 @@ extern void wb_retry_judge(WbDelivery *delivery);
 extern char *wb_retry_expire(const WbDelivery *delivery);
 
 /* deliver/secret.c */
+extern const char *wb_secret_obstacle(bytea *sealed);
 extern char *wb_secret_open(int64 entity_id, const char *name,
 							WbOutcome *outcome);
+extern bytea *wb_secret_seal(int64 entity_id, const char *name, char *value,
+							 char **key_id);
 
 /* deliver/shared.c */
 extern void wb_shared_register(void);

@@ -107,9 +107,12 @@ wb_request_text(WbDelivery *delivery, const char *key,
 	return wb_template_expand(text, delivery, &delivery->outcome);
 }
 
-/* The same text as a member of JSON, with or without a "/" made safe. */
+/*
+ * The same text as a member of JSON, where writers of JSON make more than
+ * they must safe: "/", or what HTML knows.
+ */
 static char *
-json_form(const char *value, bool with_slashes)
+json_form(const char *value, bool with_slashes, bool for_html)
 {
 	StringInfoData quoted;
 	StringInfoData form;
@@ -119,9 +122,14 @@ json_form(const char *value, bool with_slashes)
 	initStringInfo(&form);
 	for (int at = 1; at < quoted.len - 1; at++)
 	{
-		if (quoted.data[at] == '/' && with_slashes)
+		char		character = quoted.data[at];
+
+		if (character == '/' && with_slashes)
 			appendStringInfoChar(&form, '\\');
-		appendStringInfoChar(&form, quoted.data[at]);
+		if (for_html && strchr("<>&", character) != NULL)
+			appendStringInfo(&form, "\\u%04x", character);
+		else
+			appendStringInfoChar(&form, character);
 	}
 	explicit_bzero(quoted.data, quoted.len);
 	return form.data;
@@ -161,15 +169,17 @@ static void
 remember_forms(WbRequest *request, const char *value)
 {
 	const char *path = strstr(value, "://");
+	List	   *forms = list_make4(pstrdup(value),
+								   json_form(value, false, false),
+								   json_form(value, true, false),
+								   json_form(value, false, true));
 
-	request->secrets = lappend(request->secrets, pstrdup(value));
-	request->secrets = lappend(request->secrets, json_form(value, false));
-	request->secrets = lappend(request->secrets, json_form(value, true));
+	request->secrets = list_concat(request->secrets, forms);
 	path = path == NULL ? NULL : strpbrk(path + 3, "/?");
 	if (path == NULL)
 		return;
 	request->secrets = lappend(request->secrets, pstrdup(path));
-	request->secrets = lappend(request->secrets, json_form(path, true));
+	request->secrets = lappend(request->secrets, json_form(path, true, false));
 	while (*path != '\0')
 	{
 		size_t		length = strcspn(path, "/?&=#");

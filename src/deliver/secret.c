@@ -7,10 +7,6 @@
  * a file outside the database that only the server's user may read.  So a
  * dump, a replica's logs or a role that reads every table learns nothing.
  *
- * What was sealed in another database waits for a superuser to adopt it (see
- * seal.c): only a person knows whether a row came with a restored dump, or was
- * put here to be sent to somebody else.
- *
  * IDENTIFICATION
  *		src/deliver/secret.c
  *
@@ -33,8 +29,6 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
-WB_FUNCTION_INFO_V1(wb_sql_adopt_secrets);
-WB_FUNCTION_INFO_V1(wb_sql_reseal_secret);
 WB_FUNCTION_INFO_V1(wb_sql_seal_secret);
 WB_FUNCTION_INFO_V1(wb_sql_warn_of_missing_secret);
 
@@ -62,21 +56,9 @@ static WbPlan find_secret_plan = {
 	2, {INT8OID, TEXTOID}, NULL
 };
 
-static WbPlan find_all_plan = {
-	"SELECT entity_id::bigint, name::text, key_id::text, sealed::bytea"
-	" FROM wb.secrets ORDER BY id FOR UPDATE",
-	0, {0}, NULL
-};
-
-static WbPlan replace_plan = {
-	"UPDATE wb.secrets SET key_id = $3, sealed = $4"
-	" WHERE entity_id = $1 AND name = $2",
-	4, {INT8OID, TEXTOID, TEXTOID, BYTEAOID}, NULL
-};
-
 /* Why a secret does not open in this database, or NULL. */
-static const char *
-find_obstacle(bytea *sealed)
+const char *
+wb_secret_obstacle(bytea *sealed)
 {
 	WbSealOrigin origin;
 
@@ -182,7 +164,7 @@ open_stored(int64 entity_id, const char *name, WbOutcome *outcome)
 	if (!is_found)
 		return wb_request_fail(outcome, "secret \"%s\" does not exist", name);
 
-	problem = find_obstacle(sealed);
+	problem = wb_secret_obstacle(sealed);
 	if (problem == NULL)
 		problem = wb_secret_key_read(key_id, &key);
 	if (problem != NULL)
@@ -218,9 +200,12 @@ wb_secret_open(int64 entity_id, const char *name, WbOutcome *outcome)
 	return value == NULL ? NULL : pstrdup(value);
 }
 
-/* Seal a value with the newest key, whose id goes into "key_id", and wipe it. */
-static bytea *
-seal_value(int64 entity_id, const char *name, char *value, char **key_id)
+/*
+ * Seal a value with the newest key, whose id goes into "key_id", and wipe it.
+ * Raises where there is no key.
+ */
+bytea *
+wb_secret_seal(int64 entity_id, const char *name, char *value, char **key_id)
 {
 	WbSecretKey key;
 	bytea	   *sealed;
@@ -242,48 +227,6 @@ seal_value(int64 entity_id, const char *name, char *value, char **key_id)
 	return sealed;
 }
 
-/* Open what was sealed in the database "origin"; raises where it cannot. */
-static char *
-open_value(const WbSealOrigin *origin, int64 entity_id, const char *name,
-		   const char *key_id, bytea *sealed)
-{
-	WbSecretKey key;
-	char	   *value = NULL;
-	const char *problem = wb_secret_key_read(key_id, &key);
-
-	if (problem == NULL)
-	{
-		value = wb_unseal(&key, origin, entity_id, name, sealed);
-		explicit_bzero(&key, sizeof(key));
-		if (value == NULL)
-			problem = "it is damaged or was sealed for another row";
-	}
-	if (problem != NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("cannot open secret \"%s\": %s", name, problem),
-				 errhint("Set this secret anew, or delete it.")));
-	return value;
-}
-
-/* Seal a value as the result of a function, and wipe it. */
-static Datum
-return_sealed(FunctionCallInfo fcinfo, int64 entity_id, const char *name,
-			  char *value)
-{
-	Datum		columns[2];
-	bool		nulls[2] = {false, false};
-	TupleDesc	row;
-	char	   *key_id;
-
-	if (get_call_result_type(fcinfo, NULL, &row) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
-	columns[1] = PointerGetDatum(seal_value(entity_id, name, value, &key_id));
-	columns[0] = CStringGetTextDatum(key_id);
-	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(row), columns,
-											 nulls));
-}
-
 /*
  * wb.seal_secret(entity_id bigint, name text, value text,
  *				  OUT key_id text, OUT sealed bytea)
@@ -293,94 +236,18 @@ wb_sql_seal_secret(PG_FUNCTION_ARGS)
 {
 	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	char	   *value = text_to_cstring(PG_GETARG_TEXT_PP(2));
+	Datum		columns[2];
+	bool		nulls[2] = {false, false};
+	TupleDesc	row;
+	char	   *key_id;
 
-	PG_RETURN_DATUM(return_sealed(fcinfo, PG_GETARG_INT64(0), name, value));
-}
-
-/*
- * wb.reseal_secret(entity_id bigint, name text, INOUT key_id text,
- *					INOUT sealed bytea)
- */
-Datum
-wb_sql_reseal_secret(PG_FUNCTION_ARGS)
-{
-	int64		entity_id = PG_GETARG_INT64(0);
-	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(1));
-	char	   *key_id = text_to_cstring(PG_GETARG_TEXT_PP(2));
-	bytea	   *sealed = PG_GETARG_BYTEA_PP(3);
-	WbSealOrigin here = wb_seal_here();
-	const char *obstacle = find_obstacle(sealed);
-
-	if (obstacle != NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("cannot open secret \"%s\": %s", name, obstacle),
-				 errhint("See SELECT * FROM wb.status();.")));
-	PG_RETURN_DATUM(return_sealed(fcinfo, entity_id, name,
-								  open_value(&here, entity_id, name, key_id,
-											 sealed)));
-}
-
-/* Seal one row anew, within SPI, if it says that it is from "origin". */
-static bool
-adopt_row(SPITupleTable *rows, uint64 row, const char *origin)
-{
-	int64		entity_id = wb_row_id(rows, row, 1);
-	char	   *name = wb_row_text(rows, row, 2);
-	char	   *key_id = wb_row_text(rows, row, 3);
-	bool		is_null;
-	Datum		sealed = wb_row_value(rows, row, 4, BYTEAOID, &is_null);
-	WbSealOrigin found;
-	Datum		values[4];
-
-	if (name == NULL || key_id == NULL || is_null ||
-		!wb_seal_read_origin(DatumGetByteaPP(sealed), &found) ||
-		wb_seal_is_here(&found) ||
-		strcmp(wb_seal_origin_text(&found), origin) != 0)
-		return false;
-	values[0] = Int64GetDatum(entity_id);
-	values[1] = CStringGetTextDatum(name);
-	values[3] = PointerGetDatum(seal_value(entity_id, name,
-										   open_value(&found, entity_id, name,
-													  key_id,
-													  DatumGetByteaPP(sealed)),
-										   &key_id));
-	values[2] = CStringGetTextDatum(key_id);
-	return wb_plan_run(&replace_plan, values, NULL, SPI_OK_UPDATE) > 0;
-}
-
-/*
- * wb.adopt_secrets(origin text) returns bigint: how many there were
- *
- * The rows are written as the owner of our tables, for triggers of his must
- * not run as the superuser who calls this.
- */
-Datum
-wb_sql_adopt_secrets(PG_FUNCTION_ARGS)
-{
-	char	   *origin = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	int64		adopted = 0;
-	uint64		count;
-	SPITupleTable *rows;
-	WbIdentity	before;
-
-	if (!superuser())
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("permission denied to adopt secrets"),
-				 errhint("Only superusers may use what was sealed in another database; others set the secrets anew.")));
-	wb_relation_require_setup();
-	if (!wb_owner_become(&before))
-		PG_RETURN_INT64(0);
-	SPI_connect();
-	count = wb_plan_run(&find_all_plan, NULL, NULL, SPI_OK_SELECT);
-	rows = SPI_tuptable;
-	for (uint64 row = 0; row < count; row++)
-		adopted += adopt_row(rows, row, origin);
-	SPI_finish();
-	wb_owner_leave(&before);
-	wb_wake_worker_at_commit();
-	PG_RETURN_INT64(adopted);
+	if (get_call_result_type(fcinfo, NULL, &row) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	columns[1] = PointerGetDatum(wb_secret_seal(PG_GETARG_INT64(0), name,
+												value, &key_id));
+	columns[0] = CStringGetTextDatum(key_id);
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(row),
+													  columns, nulls)));
 }
 
 /* wb.warn_of_missing_secret(name text, integration text) returns void */

@@ -31,7 +31,6 @@
 /* Tells our lock from others of its type. */
 #define FILE_LOCK_KEY		0x77620002
 
-WB_FUNCTION_INFO_V1(wb_sql_add_secret_key);
 WB_FUNCTION_INFO_V1(wb_sql_make_secret_key);
 
 /* All keys of the file, newest first. */
@@ -212,11 +211,11 @@ wb_sql_make_secret_key(PG_FUNCTION_ARGS)
 }
 
 /*
- * wb.add_secret_key(): put a new key before those that the file holds, so
- * that every key that something was sealed with stays in it.
+ * Put a new key before those that the file holds, so that every key that
+ * something was sealed with stays in it.  Raises where there is no room.
  */
-Datum
-wb_sql_add_secret_key(PG_FUNCTION_ARGS)
+void
+wb_secret_key_add(void)
 {
 	KeyFile		content = {.count = 0};
 	const char *problem;
@@ -238,5 +237,4 @@ wb_sql_add_secret_key(PG_FUNCTION_ARGS)
 	content.count++;
 	make_key(&content);
 	replace_file(&content);
-	PG_RETURN_VOID();
 }

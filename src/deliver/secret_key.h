@@ -22,6 +22,7 @@ typedef struct WbSecretKey
 													 * reveals none */
 } WbSecretKey;
 
+extern void wb_secret_key_add(void);
 extern const char *wb_secret_key_read(const char *id, WbSecretKey *key);
 
 #endif							/* WB_SECRET_KEY_H */

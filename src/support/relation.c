@@ -329,5 +329,7 @@ Datum
 wb_sql_require_setup(PG_FUNCTION_ARGS)
 {
 	wb_relation_require_setup();
+	if (superuser())
+		wb_shape_require_plain();
 	PG_RETURN_VOID();
 }

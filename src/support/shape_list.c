@@ -1,9 +1,13 @@
 /*-------------------------------------------------------------------------
  *
  * shape_list.c
- *		What C reads of our tables.
+ *		What our tables look like.
  *
- * Rule: a column that C reads stands here, as 20_tables.sql has it.  The test
+ * A column that C does not read may be of another type, but of one that comes
+ * with PostgreSQL: a superuser who calls a function of ours must not run what
+ * an owner of the tables made for a type of his own.
+ *
+ * Rule: every column stands here, as 20_tables.sql has it.  The test
  * table_shape compares the two.
  *
  * IDENTIFICATION
@@ -16,30 +20,36 @@
 #include "catalog/pg_type.h"
 #include "support/shape.h"
 
-#define REQUIRED(name, type)	{name, type, true}
-#define OPTIONAL(name, type)	{name, type, false}
+#define REQUIRED(name, type)	{name, type, true, false}
+#define OPTIONAL(name, type)	{name, type, false, false}
+#define UNREAD(name, type)		{name, type, false, true}
 
 const WbShape wb_shapes[WB_TABLE_COUNT] = {
 	[WB_TABLE_ARTIFACT_ALIASES] = {false, {
 			REQUIRED("collection_id", INT8OID), REQUIRED("alias", TEXTOID),
-			REQUIRED("artifact_id", INT8OID), OPTIONAL("created_by", TEXTOID)
+			REQUIRED("artifact_id", INT8OID), OPTIONAL("created_by", TEXTOID),
+			UNREAD("created_at", TIMESTAMPTZOID)
 	}, {{"artifact_id"}}
 	},
 	[WB_TABLE_ARTIFACT_LINKS] = {false, {
 			REQUIRED("collection_id", INT8OID), REQUIRED("artifact_id", INT8OID),
 			REQUIRED("version", INT4OID), REQUIRED("aliases", TEXTARRAYOID),
-			OPTIONAL("created_by", TEXTOID)
+			OPTIONAL("created_by", TEXTOID),
+			UNREAD("id", INT8OID), UNREAD("created_at", TIMESTAMPTZOID)
 	}, {{"artifact_id"}}
 	},
 	[WB_TABLE_ARTIFACT_TAGS] = {false, {
 			REQUIRED("artifact_id", INT8OID), REQUIRED("tag", TEXTOID),
-			OPTIONAL("created_by", TEXTOID)
+			OPTIONAL("created_by", TEXTOID),
+			UNREAD("created_at", TIMESTAMPTZOID)
 	}, {{"artifact_id"}}
 	},
 	[WB_TABLE_ARTIFACTS] = {false, {
 			REQUIRED("id", INT8OID), REQUIRED("collection_id", INT8OID),
 			REQUIRED("version", INT4OID), REQUIRED("state", TEXTOID),
-			REQUIRED("metadata", JSONBOID), OPTIONAL("created_by", TEXTOID)
+			REQUIRED("metadata", JSONBOID), OPTIONAL("created_by", TEXTOID),
+			UNREAD("digest", TEXTOID), UNREAD("run_id", INT8OID),
+			UNREAD("created_at", TIMESTAMPTZOID)
 	}, {{"id"}}
 	},
 	[WB_TABLE_AUTOMATIONS] = {false, {
@@ -51,18 +61,24 @@ const WbShape wb_shapes[WB_TABLE_COUNT] = {
 			REQUIRED("action_config", JSONBOID),
 			OPTIONAL("cooldown", INTERVALOID), REQUIRED("once_per", TEXTOID),
 			OPTIONAL("updated_at", TIMESTAMPTZOID),
-			REQUIRED("event_source", TEXTOID), REQUIRED("event_key", TEXTOID)
+			REQUIRED("event_source", TEXTOID), REQUIRED("event_key", TEXTOID),
+			UNREAD("description", TEXTOID),
+			UNREAD("created_at", TIMESTAMPTZOID),
+			UNREAD("created_by", TEXTOID)
 	}, {{"event_source", "event_key", "enabled", "scope_type", "scope_id"}}
 	},
 	[WB_TABLE_COLLECTION_TAGS] = {false, {
 			REQUIRED("collection_id", INT8OID), REQUIRED("tag", TEXTOID),
-			OPTIONAL("created_by", TEXTOID)
+			OPTIONAL("created_by", TEXTOID),
+			UNREAD("created_at", TIMESTAMPTZOID)
 	}
 	},
 	[WB_TABLE_COLLECTIONS] = {false, {
 			REQUIRED("id", INT8OID), OPTIONAL("project_id", INT8OID),
 			OPTIONAL("registry_id", INT8OID), REQUIRED("name", TEXTOID),
-			REQUIRED("type", TEXTOID)
+			REQUIRED("type", TEXTOID),
+			UNREAD("next_version", INT4OID),
+			UNREAD("created_at", TIMESTAMPTZOID)
 	}, {{"id"}}
 	},
 	[WB_TABLE_DELIVERIES] = {true, {
@@ -77,7 +93,9 @@ const WbShape wb_shapes[WB_TABLE_COUNT] = {
 			REQUIRED("execution_id", INT8OID), REQUIRED("attempt", INT2OID),
 			REQUIRED("started_at", TIMESTAMPTZOID),
 			REQUIRED("milliseconds", FLOAT8OID),
-			OPTIONAL("status_code", INT4OID), OPTIONAL("error", TEXTOID)
+			OPTIONAL("status_code", INT4OID), OPTIONAL("error", TEXTOID),
+			UNREAD("dns_ms", FLOAT4OID), UNREAD("connect_ms", FLOAT4OID),
+			UNREAD("tls_ms", FLOAT4OID), UNREAD("first_byte_ms", FLOAT4OID)
 	}
 	},
 	[WB_TABLE_DELIVERY_CLAIMS] = {false, {
@@ -88,7 +106,8 @@ const WbShape wb_shapes[WB_TABLE_COUNT] = {
 	},
 	[WB_TABLE_ENTITIES] = {false, {
 			REQUIRED("id", INT8OID), REQUIRED("name", TEXTOID),
-			REQUIRED("kind", TEXTOID), OPTIONAL("organization_id", INT8OID)
+			REQUIRED("kind", TEXTOID), OPTIONAL("organization_id", INT8OID),
+			UNREAD("created_at", TIMESTAMPTZOID)
 	}, {{"id"}}
 	},
 	[WB_TABLE_EXECUTIONS] = {true, {
@@ -109,7 +128,8 @@ const WbShape wb_shapes[WB_TABLE_COUNT] = {
 			REQUIRED("only_row", BOOLOID), REQUIRED("id", UUIDOID),
 			REQUIRED("system_identifier", INT8OID),
 			REQUIRED("database_oid", OIDOID),
-			REQUIRED("schema_version", INT4OID)
+			REQUIRED("schema_version", INT4OID),
+			UNREAD("armed_at", TIMESTAMPTZOID)
 	}, {{"only_row"}}
 	},
 	[WB_TABLE_INTEGRATION_STATES] = {false, {
@@ -120,7 +140,13 @@ const WbShape wb_shapes[WB_TABLE_COUNT] = {
 			REQUIRED("refusals", INT4OID),
 			OPTIONAL("breaker_opened_at", TIMESTAMPTZOID),
 			REQUIRED("breaker_openings", INT4OID),
-			OPTIONAL("probe_at", TIMESTAMPTZOID)
+			OPTIONAL("probe_at", TIMESTAMPTZOID),
+			UNREAD("delivered", INT8OID), UNREAD("retried", INT8OID),
+			UNREAD("failed", INT8OID), UNREAD("held", INT8OID),
+			UNREAD("throttled", INT8OID),
+			UNREAD("last_success_at", TIMESTAMPTZOID),
+			UNREAD("last_error", TEXTOID),
+			UNREAD("last_error_at", TIMESTAMPTZOID)
 	}
 	},
 	[WB_TABLE_INTEGRATIONS] = {false, {
@@ -132,23 +158,28 @@ const WbShape wb_shapes[WB_TABLE_COUNT] = {
 			REQUIRED("max_attempts", INT4OID),
 			REQUIRED("signature_encoding", TEXTOID),
 			OPTIONAL("previous_secret", TEXTOID), REQUIRED("ordered", BOOLOID),
-			REQUIRED("state", TEXTOID), OPTIONAL("resumed_at", TIMESTAMPTZOID)
+			REQUIRED("state", TEXTOID), OPTIONAL("resumed_at", TIMESTAMPTZOID),
+			UNREAD("state_reason", TEXTOID),
+			UNREAD("created_at", TIMESTAMPTZOID)
 	}, {{"id"}}
 	},
 	[WB_TABLE_PROJECTS] = {false, {
 			REQUIRED("id", INT8OID), REQUIRED("entity_id", INT8OID),
-			REQUIRED("name", TEXTOID)
+			REQUIRED("name", TEXTOID),
+			UNREAD("created_at", TIMESTAMPTZOID)
 	}, {{"id"}}
 	},
 	[WB_TABLE_REGISTRIES] = {false, {
 			REQUIRED("id", INT8OID), REQUIRED("entity_id", INT8OID),
 			REQUIRED("name", TEXTOID),
-			REQUIRED("protected_aliases", TEXTARRAYOID)
+			REQUIRED("protected_aliases", TEXTARRAYOID),
+			UNREAD("created_at", TIMESTAMPTZOID)
 	}, {{"id"}}
 	},
 	[WB_TABLE_RUN_METRICS] = {true, {
 			REQUIRED("run_id", INT8OID), REQUIRED("name", TEXTOID),
-			REQUIRED("step", INT8OID), REQUIRED("value", FLOAT8OID)
+			REQUIRED("step", INT8OID), REQUIRED("value", FLOAT8OID),
+			UNREAD("logged_at", TIMESTAMPTZOID)
 	}, {{"run_id", "name", "step"}}
 	},
 	[WB_TABLE_RUNS] = {false, {
@@ -167,7 +198,8 @@ const WbShape wb_shapes[WB_TABLE_COUNT] = {
 	[WB_TABLE_SECRETS] = {false, {
 			REQUIRED("id", INT8OID), REQUIRED("entity_id", INT8OID),
 			REQUIRED("name", TEXTOID), REQUIRED("key_id", TEXTOID),
-			REQUIRED("sealed", BYTEAOID)
+			REQUIRED("sealed", BYTEAOID),
+			UNREAD("created_at", TIMESTAMPTZOID)
 	}
 	},
 };

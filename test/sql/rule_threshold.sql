@@ -147,3 +147,9 @@ SELECT name, event_source, event_key FROM wb.automations WHERE scope_id = :proje
 SELECT wb.start_run(:project) AS run \gset
 INSERT INTO wb.run_metrics (run_id, name, step, value) VALUES (:run, 'm', 1, 11), (:run, 'm', 2, 12);
 EXECUTE fired(:run);
+
+-- a number is kept as it was given, however the session shows numbers
+SET extra_float_digits = -15;
+SELECT wb.metric('x', '>', 1.25)->'threshold_filter'->'threshold' AS threshold, wb.changes_by('x', diff => 1.25)->'change_filter'->'change_amount' AS change,
+	wb.zscore('x', 3, 1.25)->'zscore_filter'->'threshold' AS zscore, wb.plateau('x', 3, 3, 1.25)->'plateau_filter'->'min_delta' AS plateau;
+RESET extra_float_digits;

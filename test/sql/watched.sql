@@ -80,11 +80,11 @@ SELECT wb.watched(424242, 'zz');
 INSERT INTO wb.run_metrics (run_id, name, step, value) VALUES (424242, 'zz', 1, 1);
 SELECT wb.lost(1, 'loss');
 
--- whoever cannot write to wb.run_metrics gets no answer; a column suffices
+-- for a role that cannot write to wb.run_metrics they do nothing; a column suffices
 CREATE ROLE regress_watched;
 GRANT USAGE ON SCHEMA wb TO regress_watched;
 SET ROLE regress_watched;
-SELECT wb.watched(1, 'loss') AS nothing, wb.watched(424242, 'zz') AS nor_that;
+SELECT wb.watched(1, 'unheard') AS nothing, wb.watched(424242, 'zz') AS nor_that, wb.lost(1, 'loss') AS not_this;
 RESET ROLE;
 GRANT INSERT (run_id) ON wb.run_metrics TO regress_watched;
 SET ROLE regress_watched;
@@ -96,6 +96,31 @@ SET ROLE regress_watched;
 SELECT wb.watched(1, 'loss') AS may_delete;
 RESET ROLE;
 REVOKE DELETE ON wb.run_metrics FROM regress_watched;
+
+-- whoever writes through a view has no right to the table, and is judged all the same
+CREATE VIEW mine AS SELECT run_id, name, step, value FROM wb.run_metrics WHERE run_id > 0 WITH CHECK OPTION;
+GRANT INSERT, SELECT, UPDATE, DELETE ON mine TO regress_watched;
+SELECT wb.create_automation('largest', wb.on_run_metric(wb.project('watched', 'p'), wb.max('acc', '>', 100, 3)), wb.do_nothing(), cooldown => '0') \gset
+INSERT INTO wb.run_metrics (run_id, name, step, value) VALUES (1, 'acc', 1, 1);
+INSERT INTO wb.run_metrics (run_id, name, step, value) VALUES (1, 'acc', 2, 1);
+SET ROLE regress_watched;
+INSERT INTO mine VALUES (1, 'loss', 40, 1), (1, 'unheard', 40, 1), (1, 'acc', 3, 1000);
+INSERT INTO mine VALUES (4711, 'loss', 1, 1);
+RESET ROLE;
+INSERT INTO wb.run_metrics (run_id, name, step, value) VALUES (1, 'acc', 4, 1);
+SELECT fired();
+-- and so is what he takes away
+SET ROLE regress_watched;
+DELETE FROM mine WHERE step = 3 AND name = 'acc';
+RESET ROLE;
+INSERT INTO wb.run_metrics (run_id, name, step, value) VALUES (1, 'acc', 5, 1);
+SELECT fired();
+SET ROLE regress_watched;
+UPDATE mine SET step = 6, value = 1000 WHERE step = 1 AND name = 'acc';
+RESET ROLE;
+INSERT INTO wb.run_metrics (run_id, name, step, value) VALUES (1, 'acc', 7, 1);
+SELECT fired();
+DROP VIEW mine;
 
 -- a rule that is made while a statement runs: the rows of a series that had
 -- begun are not judged by it, those of one that begins afterwards are

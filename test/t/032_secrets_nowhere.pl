@@ -196,7 +196,7 @@ for my $role ('reader', undef)
 			WHEN 0 THEN '' WHEN 1 THEN CASE p.proargtypes[0] WHEN 'bigint'::regtype THEN n::text ELSE quote_literal(
 				CASE p.proargtypes[0] WHEN 'jsonb'::regtype THEN '{"integrationID": 1}' WHEN 'text'::regtype THEN 'ml' ELSE '1' END) END
 			ELSE CASE p.proname WHEN 'webhook_integration' THEN '''ml'', ''hook''' WHEN 'set_secret' THEN '''ml'', ''TOKEN'', ''x'''
-				WHEN 'seal_secret' THEN '1, ''TOKEN'', ''x''' WHEN 'reseal_secret' THEN '1, s.name, s.key_id, s.sealed' END END)
+				WHEN 'seal_secret' THEN '1, ''TOKEN'', ''x''' END END)
 		FROM pg_proc p, generate_series(1, 3) n
 		WHERE p.pronamespace = 'wb'::regnamespace AND p.prokind = 'f' AND p.prorettype <> 'trigger'::regtype
 			AND (p.pronargs - p.pronargdefaults <= 1 OR p.proname IN ('webhook_integration', 'set_secret', 'seal_secret'))

@@ -80,7 +80,17 @@ for my $case ([ 'ghp_pro', '*******' ], [ 'ghp_prod', '********' ], [ 'x_ghp_pro
 
 # Bytes that are no text, before a secret, behind it, and a NUL inside, where it
 # is none any more.
-is_shown([ 'prod', 'ghp_prod_8f3a', $other ], "\xff\0ghp_prod_8f3a\xff\0ghp_prod\0_8f3a", '??*************??ghp_****?_8f3a', 'bytes that are no text are in nobody\'s way');
+is_shown([ 'prod', 'ghp_prod_8f3a', $other ], "\xff\0ghp_prod_8f3a\xff\0ghp_prod\0_8f3a", '??*************??********?_8f3a', 'bytes that are no text are in nobody\'s way');
+
+# A receiver that shortens what it repeats, at either end, or hangs up.
+my $long = 'tok_&ABCDEFGHIJKLMNOPQRSTUV<X';
+is_shown([ $long, $other, $other ], 'bad: tok_&ABCDEFGHIJ...', 'bad: ***************...', 'the start of a secret');
+is_shown([ $long, $other, $other ], '...NOPQRSTUV<X}', '...***********}', 'the end of a secret');
+is_shown([ $long, $other, $other ], 'ABCDEFG', 'ABCDEFG', 'less than eight letters of it');
+is_shown([ $long, $other, $other ], 'got tok_\u0026ABCDEFGHIJKLMNOPQRSTUV\u003cX', 'got ' . '*' x 39, 'a secret in JSON that is safe in HTML');
+$node->sql(sprintf q(SELECT wb.set_secret('ml', 'TOKEN', %s)), quoted($long));
+$endpoint->set_answer({ raw => "HTTP/1.1 200 OK\r\nContent-Length: 9000\r\n\r\nbad: tok_&" });
+unlike($node->sql(q(CALL wb.test_integration(wb.webhook_integration('ml', 'hook')))), qr/tok/, 'an answer that ends within a secret');
 
 # In a database of another encoding a payload leaves as UTF-8, and may come back
 # so; the letters around it are not text there, or other text.

@@ -24,6 +24,7 @@
 #include "miscadmin.h"
 #include "support/owner.h"
 #include "support/relation.h"
+#include "support/shape.h"
 #include "utils/guc.h"
 #include "utils/syscache.h"
 
@@ -51,7 +52,8 @@ wb_owner_release_path(int level)
 /*
  * Act as the owner of wb.executions, with a fixed search_path, until
  * wb_owner_leave, or until the (sub)transaction aborts.  Returns false, and
- * changes nothing, where the table does not exist.
+ * changes nothing, where the table does not exist; raises where another of our
+ * tables has another owner.
  */
 bool
 wb_owner_become(WbIdentity *before)
@@ -62,6 +64,7 @@ wb_owner_become(WbIdentity *before)
 
 	if (!OidIsValid(executions))
 		return false;
+	wb_shape_require_one_owner();
 	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(executions));
 	if (!HeapTupleIsValid(tuple))
 		return false;

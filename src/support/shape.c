@@ -205,6 +205,32 @@ wb_shape_require_right(void)
 }
 
 /*
+ * Raise, with the way out, where our tables belong to different roles: whoever
+ * acts as one of them would run the triggers of the other's.
+ */
+void
+wb_shape_require_one_owner(void)
+{
+	static uint64 since = 0;
+	uint64		now = wb_generation(WB_GENERATION_TABLES);
+	WbFindings	findings;
+
+	if (since == now)
+		return;
+	begin_findings(&findings);
+	for (int i = 0; i < WB_TABLE_COUNT; i++)
+	{
+		Oid			oid = wb_relation_oid(i);
+
+		if (OidIsValid(oid))
+			(void) wb_shape_check_owner(oid, &findings);
+	}
+	if (findings.problems.len > 0)
+		raise_findings(&findings);
+	since = now;
+}
+
+/*
  * Raise, with the way out, where reading our tables could run what their owner
  * made: their columns are of types of his own, or they are no tables.
  */

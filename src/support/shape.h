@@ -49,6 +49,7 @@ extern const WbShape wb_shapes[WB_TABLE_COUNT];
 /* support/shape_check.c; findings NULL: only the answer is wanted */
 extern void wb_shape_find(WbFindings *findings, const char *problem,
 						  const char *remedy);
+extern bool wb_shape_check_owner(Oid oid, WbFindings *findings);
 extern bool wb_shape_check_columns(Oid oid, WbTable table,
 								   WbFindings *findings);
 extern bool wb_shape_check_relation(Oid oid, WbTable table,
@@ -62,6 +63,7 @@ extern bool wb_shape_is_readable(Relation relation, WbTable table);
 extern void wb_shape_require_readable(Relation relation, WbTable table);
 extern void wb_shape_require(Relation relation, WbTable table);
 extern void wb_shape_require_plain(void);
+extern void wb_shape_require_one_owner(void);
 extern char *wb_shape_problems(char **remedy);
 
 #endif							/* WB_SHAPE_H */

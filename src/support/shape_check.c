@@ -166,8 +166,8 @@ owner_of(Oid table)
  * Does a table belong to the owner of wb.executions?  Whoever acts as that
  * role writes the others too, and would run the triggers of theirs.
  */
-static bool
-check_owner(Oid oid, WbFindings *findings)
+bool
+wb_shape_check_owner(Oid oid, WbFindings *findings)
 {
 	Oid			owner = owner_of(wb_relation_oid(WB_TABLE_EXECUTIONS));
 
@@ -187,7 +187,7 @@ bool
 wb_shape_check_columns(Oid oid, WbTable table, WbFindings *findings)
 {
 	char		kind = get_rel_relkind(oid);
-	bool		fits = check_owner(oid, findings);
+	bool		fits = wb_shape_check_owner(oid, findings);
 
 	if (kind != RELKIND_RELATION &&
 		(kind != RELKIND_PARTITIONED_TABLE ||

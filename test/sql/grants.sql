@@ -130,6 +130,12 @@ ROLLBACK;
 ALTER TABLE wb.executions OWNER TO regress_grants_owner;
 RESET ROLE;
 GRANT USAGE ON SCHEMA wb, public TO regress_grants_owner;
+-- nor does anybody as the owner write a table of another
+INSERT INTO wb.runs (project_id) SELECT min(id) FROM wb.projects;
+ALTER TABLE wb.run_metrics OWNER TO regress_grants_super;
+DELETE FROM wb.runs;
+ALTER TABLE wb.run_metrics OWNER TO regress_grants_owner;
+DELETE FROM wb.runs;
 CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE WARNING 'runs as %', current_user; RETURN NULL; END $$;
 CREATE TRIGGER tell AFTER UPDATE ON wb.secrets FOR EACH STATEMENT EXECUTE FUNCTION tell();
 INSERT INTO wb.secrets (entity_id, name, key_id, sealed) SELECT e.id, 'S', s.* FROM wb.entities e, wb.seal_secret(e.id, 'S', 'x') s LIMIT 1;

@@ -159,6 +159,7 @@ find_state(FunctionCallInfo fcinfo, Relation table, HeapTuple tuple)
 		wb_series_cache_may_keep(table, fcinfo->flinfo->fn_oid,
 								 state->source.before);
 	state->entries = series_create(context, 1, NULL);
+	wb_rules_hold(context);
 	fcinfo->flinfo->fn_extra = state;
 	return state;
 }

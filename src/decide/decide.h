@@ -25,7 +25,11 @@
 #define WB_WINDOW_MAX	10000
 #define WB_PATTERN_MAX	1000
 
-/* Runs looked at for each value of a baseline. */
+/*
+ * Other runs in a baseline at most, and runs looked at for each value of it.
+ * Every statement with a new point may look at as many as both together.
+ */
+#define WB_BASELINE_MAX		100
 #define WB_BASELINE_LOOKS	10
 
 /* Windows of so few values are judged from the values alone. */
@@ -82,6 +86,7 @@ typedef enum WbReportedState
 } WbReportedState;
 
 typedef struct WbFilter WbFilter;
+struct WbScan;
 
 /* What an automation waits for, parsed from event_type and event_filter. */
 typedef struct WbRule
@@ -257,6 +262,12 @@ extern bool wb_metric_rule_holds(const WbRule *rule, const float8 *values,
 /* decide/metric_parse.c */
 extern bool wb_metric_parse(WbRule *rule, JsonbContainer *metric,
 							WbProblem *problem);
+
+/* decide/parsed_rule.c */
+extern void wb_rules_hold(MemoryContext context);
+extern void wb_parsed_rules_sweep(uint64 generation);
+extern WbAutomation *wb_parsed_rule_find(struct WbScan *scan,
+										 WbEventType type, uint64 generation);
 
 /* decide/problem.c */
 extern bool wb_problem_note(WbProblem *problem, char *message,

@@ -18,6 +18,9 @@
 #include "postgres.h"
 
 #include "decide/filter.h"
+#include "lib/qunique.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
 #include "utils/fmgrprotos.h"
 #include "utils/numeric.h"
 
@@ -74,29 +77,84 @@ compare(const JsonbValue *a, const JsonbValue *b, int *order)
 	return false;
 }
 
-static bool
-is_in_list(const JsonbValue *value, const List *list)
+/* An order of all scalars, for a search: by type, and then by value. */
+static int
+order_scalars(const void *a, const void *b)
+{
+	const JsonbValue *first = *(const JsonbValue *const *) a;
+	const JsonbValue *second = *(const JsonbValue *const *) b;
+	int			order;
+
+	if (first->type != second->type)
+		return first->type < second->type ? -1 : 1;
+	if (compare(first, second, &order))
+		return order;
+	if (first->type == jbvBool)
+		return (int) first->val.boolean - (int) second->val.boolean;
+	return 0;
+}
+
+/*
+ * Put the operands of a list in order, each of them once, so that a value is
+ * looked for without a walk through all of them.
+ */
+void
+wb_filter_sort_operands(WbFilter *filter)
 {
 	ListCell   *cell;
 
-	foreach(cell, list)
-	{
-		if (is_equal(value, lfirst(cell)))
-			return true;
-	}
-	return false;
+	filter->sorted = palloc(sizeof(JsonbValue *) *
+							Max(list_length(filter->operands), 1));
+	filter->sorted_count = 0;
+	foreach(cell, filter->operands)
+		filter->sorted[filter->sorted_count++] = lfirst(cell);
+	qsort(filter->sorted, filter->sorted_count, sizeof(JsonbValue *),
+		  order_scalars);
+	filter->sorted_count = qunique(filter->sorted, filter->sorted_count,
+								   sizeof(JsonbValue *), order_scalars);
 }
 
+/* The place of a value among the operands of a list, or -1. */
+static int
+find_operand(const WbFilter *filter, const JsonbValue *value)
+{
+	JsonbValue **found;
+
+	CHECK_FOR_INTERRUPTS();
+	if (!IsAJsonbScalar(value))
+		return -1;
+	found = bsearch(&value, filter->sorted, filter->sorted_count,
+					sizeof(JsonbValue *), order_scalars);
+	return found ? found - filter->sorted : -1;
+}
+
+/*
+ * Is a part in a text?  Bytes alone decide only where no character begins
+ * within another one; elsewhere what they find must begin where one does.
+ */
 static bool
 contains(const JsonbValue *value, const JsonbValue *part)
 {
-	int			length = part->val.string.len;
+	const char *at = value->val.string.val;
+	const char *end = at + value->val.string.len;
+	const char *character = at;
+	bool		is_exact = pg_database_encoding_max_length() == 1 ||
+	GetDatabaseEncoding() == PG_UTF8;
 
-	for (int i = 0; i + length <= value->val.string.len; i++)
+	CHECK_FOR_INTERRUPTS();
+	while ((at = memmem(at, end - at, part->val.string.val,
+						part->val.string.len)) != NULL)
 	{
-		if (memcmp(value->val.string.val + i, part->val.string.val,
-				   length) == 0)
+		if (is_exact)
 			return true;
+		while (character < at)
+		{
+			CHECK_FOR_INTERRUPTS();
+			character += pg_mblen(character);
+		}
+		if (character == at)
+			return true;
+		at = character;
 	}
 	return false;
 }
@@ -109,7 +167,7 @@ element_satisfies(const WbFilter *filter, const JsonbValue *element)
 	int			order;
 
 	if (filter->op == WB_FILTER_IN || filter->op == WB_FILTER_NIN)
-		return is_in_list(element, filter->operands);
+		return find_operand(filter, element) >= 0;
 
 	operand = linitial(filter->operands);
 	switch (filter->op)
@@ -141,6 +199,7 @@ any_element_satisfies(const WbFilter *filter, const WbFilterValue *value)
 {
 	for (int i = 0; i < value->count; i++)
 	{
+		CHECK_FOR_INTERRUPTS();
 		if (element_satisfies(filter, &value->elements[i]))
 			return true;
 	}
@@ -155,6 +214,7 @@ equals_list(const WbFilterValue *value, const List *list)
 		return false;
 	for (int i = 0; i < value->count; i++)
 	{
+		CHECK_FOR_INTERRUPTS();
 		if (!is_equal(&value->elements[i], list_nth(list, i)))
 			return false;
 	}
@@ -163,20 +223,23 @@ equals_list(const WbFilterValue *value, const List *list)
 
 /* Does the field have every value of a list?  An empty list asks nothing. */
 static bool
-has_all(const WbFilterValue *value, const List *list)
+has_all(const WbFilter *filter, const WbFilterValue *value)
 {
-	ListCell   *cell;
+	bool	   *is_found = palloc0(Max(filter->sorted_count, 1));
+	int			missing = filter->sorted_count;
 
-	foreach(cell, list)
+	for (int i = 0; i < value->count && missing > 0; i++)
 	{
-		bool		is_found = false;
+		int			place = find_operand(filter, &value->elements[i]);
 
-		for (int i = 0; i < value->count && !is_found; i++)
-			is_found = is_equal(&value->elements[i], lfirst(cell));
-		if (!is_found)
-			return false;
+		if (place >= 0 && !is_found[place])
+		{
+			is_found[place] = true;
+			missing--;
+		}
 	}
-	return list != NIL;
+	pfree(is_found);
+	return missing == 0 && filter->sorted_count > 0;
 }
 
 /* Is the operator true of a field, seen as the positive one that it is? */
@@ -194,7 +257,7 @@ holds(const WbFilter *filter, WbEvent *event)
 		case WB_FILTER_SIZE:
 			return value.is_array && value.count == filter->size;
 		case WB_FILTER_ALL:
-			return has_all(&value, filter->operands);
+			return has_all(filter, &value);
 		case WB_FILTER_EQ:
 		case WB_FILTER_NE:
 			if (filter->is_list)
@@ -257,6 +320,7 @@ wb_filter_is_void(const WbFilter *filter)
 bool
 wb_filter_matches(const WbFilter *filter, WbEvent *event)
 {
+	CHECK_FOR_INTERRUPTS();
 	if (filter == NULL)
 		return true;
 	switch (filter->op)

@@ -70,6 +70,8 @@ struct WbFilter
 	List	   *children;		/* of WbFilter *, for the logical operators */
 	WbFilterTarget target;		/* for all others */
 	List	   *operands;		/* of JsonbValue *: one, or those of a list */
+	JsonbValue **sorted;		/* of a list, each of its operands once */
+	int			sorted_count;
 	bool		is_list;		/* the operand of $eq or $ne is a list */
 	int64		size;			/* of $size */
 	regex_t    *regex;
@@ -86,6 +88,20 @@ typedef struct WbFilterValue
 	JsonbValue *elements;
 } WbFilterValue;
 
+/*
+ * What the patterns of one filter take to compile; a writer waits for it, so
+ * their sum has a limit.
+ */
+typedef struct WbPatternCost
+{
+	int			size;			/* characters, repetitions written out */
+	int			growth;			/* those that repetitions added */
+	int64		folded;			/* in ranges that (?i) walks through */
+} WbPatternCost;
+
+/* decide/filter.c */
+extern void wb_filter_sort_operands(WbFilter *filter);
+
 /* decide/filter_field.c */
 extern bool wb_filter_field_find(const char *name, bool is_of_run,
 								 WbFilterTarget *target);
@@ -94,11 +110,13 @@ extern bool wb_filter_field_read(WbEvent *event, const WbFilterTarget *target,
 								 WbFilterValue *value);
 
 /* decide/pattern.c */
-extern regex_t *wb_pattern_compile(const char *pattern, WbProblem *problem);
+extern regex_t *wb_pattern_compile(const char *pattern, WbPatternCost *cost,
+								   WbProblem *problem);
 extern bool wb_pattern_matches(regex_t *regex, const char *text, int length);
 
 /* decide/pattern_translate.c */
 extern pg_wchar *wb_pattern_translate(const pg_wchar *pattern, int *length,
-									  int *flags, const char **reason);
+									  int *flags, WbPatternCost *cost,
+									  const char **reason);
 
 #endif							/* WB_FILTER_H */

@@ -18,6 +18,7 @@
 #include "catalog/pg_type.h"
 #include "common/int.h"
 #include "decide/filter.h"
+#include "miscadmin.h"
 #include "support/clock.h"
 #include "support/relation.h"
 #include "utils/array.h"
@@ -159,6 +160,7 @@ use_json_array(WbFilterValue *value, JsonbContainer *array)
 							 Max(JsonContainerSize(array), 1));
 	while ((token = JsonbIteratorNext(&iterator, &element, true)) != WJB_DONE)
 	{
+		CHECK_FOR_INTERRUPTS();
 		if (token == WJB_ELEM)
 			value->elements[value->count++] = element;
 	}
@@ -167,26 +169,31 @@ use_json_array(WbFilterValue *value, JsonbContainer *array)
 
 /*
  * The value at a path.  The names of metrics have dots in them, so the whole
- * of what is left of a path is tried as one key first.
+ * of what is left of a path is tried as one key first, and then each part of
+ * it that ends before a dot, the shortest first.
+ *
+ * A value has one way down to it, so none is looked at twice; and none lies
+ * deeper than the document's writer could nest it.
  */
 static JsonbValue *
 find_path(JsonbContainer *object, const char *path)
 {
-	while (JsonContainerIsObject(object))
-	{
-		JsonbValue *found = getKeyJsonValueFromContainer(object, path,
-														 strlen(path), NULL);
-		const char *dot = strchr(path, '.');
+	JsonbValue *found;
 
-		if (found != NULL || dot == NULL)
-			return found;
-		found = getKeyJsonValueFromContainer(object, path, dot - path, NULL);
-		if (found == NULL || found->type != jbvBinary)
-			return NULL;
-		object = found->val.binary.data;
-		path = dot + 1;
+	CHECK_FOR_INTERRUPTS();
+	if (!JsonContainerIsObject(object))
+		return NULL;
+	found = getKeyJsonValueFromContainer(object, path, strlen(path), NULL);
+	for (const char *dot = strchr(path, '.'); found == NULL && dot != NULL;
+		 dot = strchr(dot + 1, '.'))
+	{
+		JsonbValue *part = getKeyJsonValueFromContainer(object, path,
+														dot - path, NULL);
+
+		if (part != NULL && part->type == jbvBinary)
+			found = find_path(part->val.binary.data, dot + 1);
 	}
-	return NULL;
+	return found;
 }
 
 static bool
@@ -216,8 +223,10 @@ find_run_row(WbEvent *event)
 	if (!wb_scan_row_by_id(WB_TABLE_RUNS, event->run_id, &scan))
 		return false;
 	event->run_row = ExecCopySlotHeapTuple(scan.slot);
+
+	/* with the values that rows older than a column have in it */
 	event->run_row_type =
-		CreateTupleDescCopy(scan.slot->tts_tupleDescriptor);
+		CreateTupleDescCopyConstr(scan.slot->tts_tupleDescriptor);
 	wb_scan_end(&scan);
 	return true;
 }

@@ -15,6 +15,7 @@
 #include "postgres.h"
 
 #include "decide/filter.h"
+#include "miscadmin.h"
 #include "support/json.h"
 
 #define DEPTH_MAX		100
@@ -50,6 +51,7 @@ typedef struct Parser
 {
 	bool		is_of_run;
 	int			depth;
+	WbPatternCost cost;			/* of the patterns so far */
 	WbProblem  *problem;
 } Parser;
 
@@ -154,6 +156,7 @@ parse_list(Parser *parser, WbFilter *filter, const char *name,
 	filter->is_list = true;
 	while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
 	{
+		CHECK_FOR_INTERRUPTS();
 		if (token != WJB_ELEM)
 			continue;
 		if (value.type == jbvBinary)
@@ -161,6 +164,7 @@ parse_list(Parser *parser, WbFilter *filter, const char *name,
 											 name), NULL);
 		filter->operands = lappend(filter->operands, copy_scalar(&value));
 	}
+	wb_filter_sort_operands(filter);
 	return filter;
 }
 
@@ -208,7 +212,7 @@ parse_operand(Parser *parser, WbFilter *filter, const char *name,
 	if (op == WB_FILTER_REGEX)
 	{
 		filter->regex = wb_pattern_compile(wb_json_value_text(operand),
-										   parser->problem);
+										   &parser->cost, parser->problem);
 		if (filter->regex == NULL)
 			return NULL;
 	}

@@ -58,8 +58,8 @@ is_concerned(const WbAutomation *automation, WbEvent *seen,
 
 /*
  * The automations whose scope and filter match an event, as WbCandidates of
- * the current context.  One that cannot be judged is among them: that it is
- * broken has to be told to somebody.
+ * the current context, whose caller holds rules.  One that cannot be judged is
+ * among them: that it is broken has to be told to somebody.
  */
 List *
 wb_judge_find_candidates(const WbEvent *event)
@@ -165,6 +165,24 @@ wb_judge_holds(WbCandidate *candidate, const WbEvent *event,
 }
 
 /*
+ * Is it of no interest for now whether a rule holds?  A baseline is dear to
+ * read, so its automation's cooldown is asked before.
+ */
+static bool
+is_quiet(WbCandidate *candidate, const WbWindow *window,
+		 const WbVerdict *verdict)
+{
+	const WbAutomation *automation = candidate->automation;
+
+	if (automation->broken == NULL && automation->rule->is_against_runs &&
+		candidate->baseline == NULL &&
+		window->count >= wb_metric_rule_size(automation->rule))
+		candidate->quiet_until = wb_deliver_quiet_until(verdict);
+	return candidate->quiet_until != DT_NOBEGIN &&
+		candidate->quiet_until > wb_clock_now();
+}
+
+/*
  * Judge a metric row against one rule, and fire if it holds.  The window is
  * not looked at where the rule is broken.
  */
@@ -176,8 +194,7 @@ wb_judge_metric(WbCandidate *candidate, WbEvent *event,
 	const WbAutomation *automation = candidate->automation;
 	WbVerdict	verdict = {.automation = automation,.event = event};
 
-	if (candidate->quiet_until != DT_NOBEGIN &&
-		candidate->quiet_until > wb_clock_now())
+	if (is_quiet(candidate, window, &verdict))
 		return;
 	if ((automation->broken != NULL ||
 		 wb_judge_holds(candidate, event, series, window, source, &verdict)) &&
@@ -215,9 +232,11 @@ has_fired(const List *fired, int64 automation_id)
 static void
 judge_face(const WbEvent *event, List **fired)
 {
-	List	   *candidates = wb_judge_find_candidates(event);
+	List	   *candidates;
 	ListCell   *cell;
 
+	wb_rules_hold(CurrentMemoryContext);
+	candidates = wb_judge_find_candidates(event);
 	foreach(cell, candidates)
 	{
 		WbCandidate *candidate = lfirst(cell);
@@ -242,9 +261,11 @@ judge_face(const WbEvent *event, List **fired)
 void
 wb_judge_one(int64 automation_id, const WbEvent *event)
 {
-	List	   *candidates = wb_judge_find_candidates(event);
+	List	   *candidates;
 	ListCell   *cell;
 
+	wb_rules_hold(CurrentMemoryContext);
+	candidates = wb_judge_find_candidates(event);
 	foreach(cell, candidates)
 	{
 		WbCandidate *candidate = lfirst(cell);

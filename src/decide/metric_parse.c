@@ -295,6 +295,11 @@ parse_zscore(WbRule *rule, JsonbContainer *object, WbProblem *problem)
 							 &is_against_runs, problem))
 		return false;
 	rule->is_against_runs = is_against_runs;
+	if (is_against_runs && rule->prior_size > WB_BASELINE_MAX)
+		return wb_problem_note(problem, psprintf("window_size %d is out of range",
+												 rule->prior_size),
+							   psprintf("A baseline of other runs holds 2 to %d values.",
+										WB_BASELINE_MAX));
 	return wb_json_get(object, "threshold") == NULL ||
 		parse_amount(rule, object, "threshold", true, problem);
 }

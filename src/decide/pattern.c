@@ -35,20 +35,22 @@ complain(const char *pattern, const char *reason, WbProblem *problem)
 {
 	problem->message = psprintf("regular expression \"%s\" cannot be used: %s",
 								pattern, reason);
-	problem->hint = psprintf("Patterns follow RE2, up to %d characters, each "
-							 "repetition counted as often as it may occur; "
-							 "without references back, looking around, "
+	problem->hint = psprintf("Patterns follow RE2, those of a filter together "
+							 "up to %d characters, each repetition counted as "
+							 "often as it may occur; without references back, looking around, "
 							 "classes \\p, and flags other than at the start.",
 							 WB_PATTERN_MAX);
 	return NULL;
 }
 
 /*
- * Compile a pattern; it is freed with the current memory context.  Returns
- * NULL with a problem where it cannot be used.
+ * Compile a pattern of a filter whose patterns so far have a cost, and add to
+ * it.  It is freed with the current memory context.  Returns NULL with a
+ * problem where it cannot be used.
  */
 regex_t *
-wb_pattern_compile(const char *pattern, WbProblem *problem)
+wb_pattern_compile(const char *pattern, WbPatternCost *cost,
+				   WbProblem *problem)
 {
 	int			length = strlen(pattern);
 	int			flags = REG_ADVANCED | REG_NOSUB;
@@ -62,7 +64,7 @@ wb_pattern_compile(const char *pattern, WbProblem *problem)
 		return complain(pattern, "it is too long", problem);
 	wide = palloc((length + 1) * sizeof(pg_wchar));
 	length = pg_mb2wchar_with_len(pattern, wide, length);
-	wide = wb_pattern_translate(wide, &length, &flags, &reason);
+	wide = wb_pattern_translate(wide, &length, &flags, cost, &reason);
 	if (wide == NULL)
 		return complain(pattern, reason, problem);
 

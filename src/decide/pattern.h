@@ -13,6 +13,7 @@
 #ifndef WB_PATTERN_H
 #define WB_PATTERN_H
 
+#include "decide/filter.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "nodes/pg_list.h"
@@ -23,10 +24,10 @@ typedef struct WbTranslation
 	const pg_wchar *end;
 	StringInfoData out;			/* of pg_wchar */
 	bool		is_dot_all;		/* a dot matches a line's end too */
+	bool		is_folded;		/* letters of either case are alike */
 	int			size;			/* of the group that is open */
 	int			atom_size;		/* 0: nothing that could be repeated */
-	int			growth;			/* characters that repetitions have added so
-								 * far */
+	WbPatternCost *cost;
 	List	   *outer_sizes;	/* of the groups around it */
 	const char *reason;			/* why it cannot be used, or NULL */
 } WbTranslation;
@@ -37,9 +38,11 @@ extern void wb_pattern_put(WbTranslation *t, pg_wchar c);
 extern void wb_pattern_put_text(WbTranslation *t, const char *text);
 extern void wb_pattern_put_literal(WbTranslation *t, pg_wchar c);
 extern bool wb_pattern_is_word(pg_wchar c);
-extern bool wb_pattern_looking_at(const WbTranslation *t, const char *text);
-extern bool wb_pattern_skip(WbTranslation *t, const char *text);
 extern bool wb_pattern_translate_brackets(WbTranslation *t);
 extern bool wb_pattern_translate_escape(WbTranslation *t);
+
+/* decide/pattern_translate.c */
+extern bool wb_pattern_looking_at(const WbTranslation *t, const char *text);
+extern bool wb_pattern_skip(WbTranslation *t, const char *text);
 
 #endif							/* WB_PATTERN_H */

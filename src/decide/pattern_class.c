@@ -15,7 +15,18 @@
 
 #include "decide/pattern.h"
 
-#define CHARACTER_MAX	0x7ffffffe	/* of PostgreSQL's engine */
+/* Characters that a class knows by name lie below. */
+#define ASCII_END	0x80
+
+/* Matches nothing: a character behind the end. */
+#define NOTHING		"(?:\\Z.)"
+
+/* What a bracket expression has of ASCII, and whether it has all the rest. */
+typedef struct Members
+{
+	bool		has[ASCII_END];
+	bool		has_rest;
+} Members;
 
 /* Classes by name: pairs of first and last character, sorted. */
 static const struct
@@ -85,53 +96,87 @@ wb_pattern_put_literal(WbTranslation *t, pg_wchar c)
 	wb_pattern_put(t, c);
 }
 
-bool
-wb_pattern_looking_at(const WbTranslation *t, const char *text)
-{
-	const pg_wchar *at = t->at;
-
-	for (; *text; text++, at++)
-	{
-		if (at == t->end || *at != (unsigned char) *text)
-			return false;
-	}
-	return true;
-}
-
-bool
-wb_pattern_skip(WbTranslation *t, const char *text)
-{
-	if (!wb_pattern_looking_at(t, text))
-		return false;
-	t->at += strlen(text);
-	return true;
-}
-
-/* Ranges, or all that is not in them, as part of a bracket expression. */
 static void
-put_ranges(WbTranslation *t, const char *ranges, bool is_negated)
+put_range(WbTranslation *t, pg_wchar first, pg_wchar last)
+{
+	wb_pattern_put_literal(t, first);
+	wb_pattern_put(t, '-');
+	wb_pattern_put_literal(t, last);
+}
+
+static void
+add_members(Members *members, pg_wchar first, pg_wchar last)
+{
+	for (pg_wchar c = first; c <= last && c < ASCII_END; c++)
+		members->has[c] = true;
+}
+
+/* A class by its ranges, or all that is not in it. */
+static void
+add_class(WbTranslation *t, Members *members, const char *ranges,
+		  bool is_negated)
 {
 	pg_wchar	next = 1;
 
 	for (; *ranges; ranges += 2)
 	{
-		pg_wchar	first = is_negated ? next : (unsigned char) ranges[0];
-		pg_wchar	last = (unsigned char) ranges[is_negated ? 0 : 1] -
-		(is_negated ? 1 : 0);
+		pg_wchar	first = (unsigned char) ranges[0];
+		pg_wchar	last = (unsigned char) ranges[1];
 
-		next = (unsigned char) ranges[1] + 1;
-		if (first > last)
-			continue;
-		wb_pattern_put_literal(t, first);
-		wb_pattern_put(t, '-');
-		wb_pattern_put_literal(t, last);
+		if (is_negated)
+			add_members(members, next, first - 1);
+		else
+		{
+			add_members(members, first, last);
+			put_range(t, first, last);
+		}
+		next = last + 1;
 	}
 	if (is_negated)
 	{
-		wb_pattern_put(t, next);
-		wb_pattern_put(t, '-');
-		wb_pattern_put(t, CHARACTER_MAX);
+		add_members(members, next, ASCII_END - 1);
+		members->has_rest = true;
 	}
+}
+
+/* Letters of either case where the pattern does not tell them apart. */
+static void
+fold_members(Members *members)
+{
+	for (int upper = 'A'; upper <= 'Z'; upper++)
+	{
+		int			lower = upper - 'A' + 'a';
+
+		members->has[upper] = members->has[lower] =
+			members->has[upper] || members->has[lower];
+	}
+}
+
+/*
+ * A bracket expression with a negated class, written as what is not in it:
+ * with (?i) the engine walks through every character of a range.
+ */
+static void
+put_complement(WbTranslation *t, Members *members, bool is_negated)
+{
+	int			count = 0;
+
+	if (t->is_folded)
+		fold_members(members);
+	for (int c = 1; c < ASCII_END; c++)
+		count += !members->has[c];
+	if (count == 0)
+	{
+		wb_pattern_put_text(t, is_negated ? NOTHING : ".");
+		return;
+	}
+	wb_pattern_put_text(t, is_negated ? "[" : "[^");
+	for (int c = 1; c < ASCII_END; c++)
+	{
+		if (!members->has[c])
+			wb_pattern_put_literal(t, c);
+	}
+	wb_pattern_put(t, ']');
 }
 
 /* The ranges of \d and its like; NULL for any other escape. */
@@ -215,7 +260,7 @@ read_escape(WbTranslation *t, pg_wchar *c)
 
 /* [:name:] within brackets; false where there is none, or with a reason. */
 static bool
-translate_named_class(WbTranslation *t)
+translate_named_class(WbTranslation *t, Members *members)
 {
 	bool		is_negated;
 
@@ -228,7 +273,7 @@ translate_named_class(WbTranslation *t)
 
 		if (wb_pattern_skip(t, classes[i].name) && wb_pattern_skip(t, ":]"))
 		{
-			put_ranges(t, classes[i].ranges, is_negated);
+			add_class(t, members, classes[i].ranges, is_negated);
 			return true;
 		}
 		t->at = before;
@@ -243,35 +288,19 @@ read_bracket_character(WbTranslation *t, pg_wchar *c)
 	return *c != '\\' || read_escape(t, c);
 }
 
-/* A bracket expression, from behind the bracket. */
-bool
-wb_pattern_translate_brackets(WbTranslation *t)
+/* A character within brackets, or a range of them. */
+static bool
+translate_range(WbTranslation *t, Members *members)
 {
-	bool		is_first = true;
+	pg_wchar	first;
+	pg_wchar	last;
 
-	wb_pattern_put(t, '[');
-	if (wb_pattern_skip(t, "^"))
-		wb_pattern_put(t, '^');
-	for (; t->at < t->end && (is_first || *t->at != ']'); is_first = false)
+	if (!read_bracket_character(t, &first))
+		return false;
+	last = first;
+	wb_pattern_put_literal(t, first);
+	if (t->at + 1 < t->end && t->at[0] == '-' && t->at[1] != ']')
 	{
-		pg_wchar	first;
-		pg_wchar	last;
-
-		if (translate_named_class(t))
-			continue;
-		if (t->reason)
-			return false;
-		if (*t->at == '\\' && t->at + 1 < t->end && perl_class(t->at[1]))
-		{
-			put_ranges(t, perl_class(t->at[1]), t->at[1] < 'a');
-			t->at += 2;
-			continue;
-		}
-		if (!read_bracket_character(t, &first))
-			return false;
-		wb_pattern_put_literal(t, first);
-		if (t->at + 1 >= t->end || t->at[0] != '-' || t->at[1] == ']')
-			continue;
 		t->at++;
 		if (!read_bracket_character(t, &last))
 			return false;
@@ -279,10 +308,47 @@ wb_pattern_translate_brackets(WbTranslation *t)
 			return wb_pattern_refuse(t, "invalid character range");
 		wb_pattern_put(t, '-');
 		wb_pattern_put_literal(t, last);
+		if (t->is_folded)
+			t->cost->folded += last - first;
+	}
+	add_members(members, first, last);
+	return true;
+}
+
+/* A bracket expression, from behind the bracket. */
+bool
+wb_pattern_translate_brackets(WbTranslation *t)
+{
+	Members		members = {0};
+	int			start = t->out.len;
+	bool		is_first = true;
+	bool		is_negated = wb_pattern_skip(t, "^");
+
+	wb_pattern_put_text(t, is_negated ? "[^" : "[");
+	for (; t->at < t->end && (is_first || *t->at != ']'); is_first = false)
+	{
+		if (translate_named_class(t, &members))
+			continue;
+		if (t->reason)
+			return false;
+		if (*t->at == '\\' && t->at + 1 < t->end && perl_class(t->at[1]))
+		{
+			add_class(t, &members, perl_class(t->at[1]), t->at[1] < 'a');
+			t->at += 2;
+			continue;
+		}
+		if (!translate_range(t, &members))
+			return false;
 	}
 	if (!wb_pattern_skip(t, "]"))
 		return wb_pattern_refuse(t, "brackets [] not balanced");
-	wb_pattern_put(t, ']');
+	if (members.has_rest)
+	{
+		t->out.len = start;
+		put_complement(t, &members, is_negated);
+	}
+	else
+		wb_pattern_put(t, ']');
 	return true;
 }
 
@@ -298,8 +364,10 @@ wb_pattern_translate_escape(WbTranslation *t)
 
 	if (perl_class(c))
 	{
-		wb_pattern_put(t, '[');
-		put_ranges(t, perl_class(c), c < 'a');
+		Members		members = {0};
+
+		wb_pattern_put_text(t, c < 'a' ? "[^" : "[");
+		add_class(t, &members, perl_class(c), false);
 		wb_pattern_put(t, ']');
 	}
 	else if (c == 'b' || c == 'B')

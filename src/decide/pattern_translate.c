@@ -8,7 +8,8 @@
  * does not have is refused: nothing of a pattern may be passed on unread.
  *
  * Repetitions are counted before the engine sees them, because it copies what
- * is repeated.
+ * is repeated, and joins what may be left out to all that comes after.  The
+ * limits are those of all patterns of a filter together.
  *
  * IDENTIFICATION
  *		src/decide/pattern_translate.c
@@ -20,11 +21,36 @@
 #include "decide/filter.h"
 #include "decide/pattern.h"
 
-/* Most characters that a pattern may stand for, repetitions written out. */
+/* Most characters that patterns may stand for, repetitions written out. */
 #define EXPANDED_MAX	1000
 
 /* The time to compile repetitions grows faster than their size. */
 #define GROWTH_MAX		255
+
+/* Characters that the engine may ask for their other case. */
+#define FOLDED_MAX		100000
+
+bool
+wb_pattern_looking_at(const WbTranslation *t, const char *text)
+{
+	const pg_wchar *at = t->at;
+
+	for (; *text; text++, at++)
+	{
+		if (at == t->end || *at != (unsigned char) *text)
+			return false;
+	}
+	return true;
+}
+
+bool
+wb_pattern_skip(WbTranslation *t, const char *text)
+{
+	if (!wb_pattern_looking_at(t, text))
+		return false;
+	t->at += strlen(text);
+	return true;
+}
 
 /* Flags at the start of the pattern: they hold for all of it. */
 static bool
@@ -40,6 +66,7 @@ translate_flags(WbTranslation *t, int *flags)
 			{
 				case 'i':
 					*flags |= REG_ICASE;
+					t->is_folded = true;
 					break;
 				case 'm':
 					*flags |= REG_NLANCH;
@@ -133,25 +160,29 @@ static bool
 translate_repetition(WbTranslation *t)
 {
 	const pg_wchar *start = t->at;
-	int			least = 1;
-	int			most = 1;
+	int			least = 0;
+	int			most = -1;
+	int			growth;
 
+	if (*t->at == '?')
+		most = 1;
 	if (*t->at == '*' || *t->at == '+' || *t->at == '?')
 		t->at++;
 	else if (*t->at != '{' || !read_bounds(t, &least, &most))
 		return false;
+
+	/* an atom that may be left out, or come again, counts as two */
+	growth = t->atom_size * Max(Max(least, most) - 1,
+								least == 1 && most == 1 ? 0 : 1);
 	if (t->atom_size == 0)
 		t->reason = "quantifier operand invalid";
 	else if (most >= 0 && most < least)
 		t->reason = "invalid repetition count(s)";
-	else if (t->growth + t->atom_size * (Max(Max(least, most), 1) - 1) >=
-			 GROWTH_MAX)
+	else if (t->cost->growth + growth >= GROWTH_MAX)
 		t->reason = "repetitions add more than 254 characters when written out";
 	else
 	{
-		int			growth = t->atom_size * (Max(Max(least, most), 1) - 1);
-
-		t->growth += growth;
+		t->cost->growth += growth;
 		t->size += growth;
 		while (start < t->at)
 			wb_pattern_put(t, *start++);
@@ -201,20 +232,21 @@ translate_next(WbTranslation *t)
 
 /*
  * Translate a pattern of "length" characters, and say which flags the engine
- * needs.  Returns NULL with a reason where that cannot be.
+ * needs; "cost" is that of the filter's patterns so far, and gets more.  Returns
+ * NULL with a reason where that cannot be.
  */
 pg_wchar *
 wb_pattern_translate(const pg_wchar *pattern, int *length, int *flags,
-					 const char **reason)
+					 WbPatternCost *cost, const char **reason)
 {
-	WbTranslation t = {.at = pattern,.end = pattern + *length};
+	WbTranslation t = {.at = pattern,.end = pattern + *length,.cost = cost};
 
 	initStringInfo(&t.out);
 	if (translate_flags(&t, flags))
 	{
 		while (t.at < t.end && translate_next(&t))
 		{
-			if (t.size > EXPANDED_MAX)
+			if (cost->size + t.size > EXPANDED_MAX)
 			{
 				t.reason = "repetitions written out it would be too long";
 				break;
@@ -223,6 +255,9 @@ wb_pattern_translate(const pg_wchar *pattern, int *length, int *flags,
 	}
 	if (t.reason == NULL && t.outer_sizes != NIL)
 		t.reason = "parentheses () not balanced";
+	if (t.reason == NULL && cost->folded > FOLDED_MAX)
+		t.reason = "ranges have too many characters for (?i)";
+	cost->size += t.size;
 	*reason = t.reason;
 	*length = t.out.len / sizeof(pg_wchar);
 	return t.reason ? NULL : (pg_wchar *) t.out.data;

@@ -8,9 +8,9 @@
  * sends a relation cache message (capture/rule_change.c); the callback only
  * counts.  The next lookup sees that the count has moved and starts anew.
  *
- * What a lookup returned stays valid until the end of the transaction, also if
- * the cache was started anew in between: a firing may run other people's
- * triggers, and these may ask for rules in turn.
+ * The cache has lists of automations, which are kept parsed elsewhere
+ * (parsed_rule.c), so it can be emptied at any time; and it is, where it has
+ * too many entries: whoever writes chooses the names of metrics.
  *
  * Rules are read with a snapshot of their own, never with the transaction's.
  * Under REPEATABLE READ that one would show old rules, and they would be kept
@@ -29,12 +29,10 @@
 #include "common/hashfn.h"
 #include "decide/decide.h"
 #include "support/invalidation.h"
-#include "support/json.h"
 #include "support/relation.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/memutils.h"
-#include "utils/timestamp.h"
 
 /* What is asked; the number of index columns that it is about. */
 typedef enum CacheQuestion
@@ -95,9 +93,24 @@ is_same_key(const CacheKey *a, const CacheKey *b)
 #define SH_DEFINE
 #include "lib/simplehash.h"
 
+/* Entries at most; without a rule they have some 200 bytes each. */
+#define ENTRIES_MAX 8192
+
 static rules_hash *cache = NULL;
 static MemoryContext cache_context = NULL;
 static uint64 cache_generation = 0;
+
+static void
+empty_cache(void)
+{
+	if (cache_context == NULL)
+		cache_context = AllocSetContextCreate(CacheMemoryContext,
+											  "wb automation cache",
+											  ALLOCSET_DEFAULT_SIZES);
+	cache = NULL;
+	MemoryContextReset(cache_context);
+	cache = rules_create(cache_context, 64, NULL);
+}
 
 /* Start anew if something changed since the cache was started. */
 static void
@@ -105,104 +118,16 @@ refresh_cache(void)
 {
 	uint64		generation = wb_rules_generation();
 
-	if (cache_generation == generation)
-		return;
-	wb_generation_watch(WB_GENERATION_AUTOMATIONS,
-						wb_relation_oid(WB_TABLE_AUTOMATIONS));
-
-	/* handed-out rules live as long as the transaction that asked for them */
-	if (cache_context != NULL)
-		MemoryContextSetParent(cache_context, TopTransactionContext);
-	cache = NULL;
-	cache_context = AllocSetContextCreate(CacheMemoryContext,
-										  "wb automation cache",
-										  ALLOCSET_DEFAULT_SIZES);
-	cache = rules_create(cache_context, 64, NULL);
-	cache_generation = generation;
-}
-
-/* The cooldown of an event type whose automation names none. */
-static Interval *
-default_cooldown(WbEventType type)
-{
-	Interval   *cooldown;
-
-	if (!wb_event_is_of_run(type) || type == WB_EVENT_SCHEDULE)
-		return NULL;
-	cooldown = palloc0(sizeof(Interval));
-	cooldown->time = 24 * USECS_PER_HOUR;
-	return cooldown;
-}
-
-static void
-read_cooldown(WbAutomation *automation, WbScan *scan)
-{
-	bool		is_null;
-	Datum		value = wb_scan_column(scan, "cooldown", &is_null);
-
-	if (is_null)
-		automation->cooldown = default_cooldown(automation->event_type);
-	else
+	if (cache_generation != generation)
 	{
-		automation->cooldown = palloc(sizeof(Interval));
-		*automation->cooldown = *DatumGetIntervalP(value);
+		wb_generation_watch(WB_GENERATION_AUTOMATIONS,
+							wb_relation_oid(WB_TABLE_AUTOMATIONS));
+		wb_parsed_rules_sweep(cache_generation);
+		empty_cache();
+		cache_generation = generation;
 	}
-}
-
-static Jsonb *
-read_jsonb(WbScan *scan, const char *column)
-{
-	bool		is_null;
-	Datum		value = wb_scan_column(scan, column, &is_null);
-
-	return is_null ? NULL : DatumGetJsonbPCopy(value);
-}
-
-/* The integration that an action names, or WB_NO_ID. */
-static int64
-integration_of(Jsonb *config)
-{
-	JsonbIterator *iterator = JsonbIteratorInit(&config->root);
-	JsonbIteratorToken token;
-	JsonbValue	value;
-	int64		id = WB_NO_ID;
-
-	while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
-	{
-		if (token == WJB_VALUE && value.type == jbvBinary &&
-			wb_json_get_integer(value.val.binary.data, "integrationID", &id))
-			break;
-	}
-	return id;
-}
-
-/* The row that the scan is at, as an automation of the current context. */
-static WbAutomation *
-read_automation(WbScan *scan, WbEventType type)
-{
-	WbAutomation *automation = palloc0(sizeof(WbAutomation));
-	WbProblem	problem = {0};
-	char	   *event_type = wb_scan_text(scan, "event_type");
-
-	automation->id = wb_scan_id(scan, "id");
-	automation->name = wb_scan_text(scan, "name");
-	automation->scope_type = wb_scan_text(scan, "scope_type");
-	automation->scope_id = wb_scan_id(scan, "scope_id");
-	automation->event_type = type;
-	automation->action_type_name = wb_scan_text(scan, "action_type");
-	automation->action_config = read_jsonb(scan, "action_config");
-	automation->integration_id = integration_of(automation->action_config);
-	automation->is_once_per_state =
-		strcmp(wb_scan_text(scan, "once_per"), "run_state") == 0;
-	read_cooldown(automation, scan);
-
-	automation->rule = wb_rule_parse(event_type,
-									 read_jsonb(scan, "event_filter"), &problem);
-	if (automation->rule == NULL)
-		automation->broken = problem.message;
-	else
-		automation->event_type = automation->rule->event_type;
-	return automation;
+	else if (cache == NULL || cache->members >= ENTRIES_MAX)
+		empty_cache();
 }
 
 /* Find rows of wb.automations by key; the scan starts before the first. */
@@ -249,13 +174,27 @@ compare_ids(const ListCell *a, const ListCell *b)
 	return first->id < second->id ? -1 : first->id > second->id;
 }
 
-/* Fill an entry from the table; its memory is the cache's. */
+static void
+add_automation(CacheEntry *entry, WbScan *scan)
+{
+	WbAutomation *automation = wb_parsed_rule_find(scan, entry->key.type,
+												   cache_generation);
+	MemoryContext before = MemoryContextSwitchTo(cache_context);
+
+	entry->automations = lappend(entry->automations, automation);
+	MemoryContextSwitchTo(before);
+}
+
+/* Fill an entry from the table; only the list of it is the cache's. */
 static void
 load_entry(CacheEntry *entry)
 {
 	WbScan		scan;
 	Relation	table;
-	MemoryContext before = MemoryContextSwitchTo(cache_context);
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
+												  "wb rule scan",
+												  ALLOCSET_SMALL_SIZES);
+	MemoryContext before = MemoryContextSwitchTo(context);
 
 	if (begin_scan(&scan, &table, &entry->key))
 	{
@@ -264,15 +203,14 @@ load_entry(CacheEntry *entry)
 			entry->is_watched = true;
 			if (entry->key.question != ALL_IN_SCOPE)
 				break;
-			entry->automations =
-				lappend(entry->automations,
-						read_automation(&scan, entry->key.type));
+			add_automation(entry, &scan);
 		}
 		wb_scan_end(&scan);
 		table_close(table, AccessShareLock);
 		list_sort(entry->automations, compare_ids);
 	}
 	MemoryContextSwitchTo(before);
+	MemoryContextDelete(context);
 }
 
 /*
@@ -292,9 +230,10 @@ find_entry(CacheKey key)
 		return entry;
 
 	loaded.key = key;
-	loaded.key.name = MemoryContextStrdup(cache_context,
-										  pnstrdup(key.name, key.name_length));
 	load_entry(&loaded);
+	loaded.key.name = memcpy(MemoryContextAlloc(cache_context,
+												key.name_length + 1),
+							 key.name, key.name_length);
 	entry = rules_insert(cache, loaded.key, &is_found);
 	entry->key = loaded.key;
 	entry->is_watched = loaded.is_watched;
@@ -332,7 +271,8 @@ wb_rules_exist(WbEventType type, const char *key_name, WbScopeType scope_type)
 
 /*
  * The enabled automations on an event in one scope; "key" is the metric's
- * name, or empty.  The list lives until the end of the transaction.
+ * name, or empty.  The list is the cache's, and gone with the next question;
+ * what is in it lives as long as rules are held (wb_rules_hold).
  */
 List *
 wb_rules_find(WbEventType type, const char *key_name, WbScopeType scope_type,

@@ -84,7 +84,7 @@ add_rules(List **found, const WbEvent *event, WbScopeType type, int64 id)
 
 /*
  * The enabled automations on an event, of all levels that it belongs to.
- * They live until the end of the transaction, the list in the current context.
+ * They live as long as rules are held, the list in the current context.
  */
 List *
 wb_scope_find_rules(const WbEvent *event)

@@ -189,6 +189,7 @@ extern void wb_digest_settle(WbDelivery *delivery, dlist_head *settled);
 extern int	wb_digest_covered_count(void);
 
 /* deliver/fire.c */
+extern TimestampTz wb_deliver_quiet_until(const WbVerdict *verdict);
 extern TimestampTz wb_deliver_fire(const WbVerdict *verdict);
 extern TimestampTz wb_deliver_fire_broken(const WbVerdict *verdict);
 

@@ -19,6 +19,24 @@
 #include "utils/timestamp.h"
 
 /*
+ * Until when the cooldown of an automation forbids to fire on an event, where
+ * history says so already; DT_NOBEGIN where that is not known.  The verdict
+ * needs not be filled in.
+ */
+TimestampTz
+wb_deliver_quiet_until(const WbVerdict *verdict)
+{
+	const WbAutomation *automation = verdict->automation;
+	WbCooldown	cooldown = {0};
+
+	if (wb_cooldown_applies(automation))
+		cooldown = wb_cooldown_find(verdict, "event", "", wb_clock_now());
+	if (!cooldown.is_active || !cooldown.is_noted)
+		return DT_NOBEGIN;
+	return wb_cooldown_end(cooldown.started_at, automation->cooldown);
+}
+
+/*
  * Fire an automation, or note that its cooldown forbids it.  Returns until
  * when it needs not be asked about this run again; DT_NOBEGIN if it must.
  */

@@ -298,7 +298,7 @@ sub body_of
 		'the body is UTF-8');
 }
 
-# So it does from a database in another encoding.
+# So it does from a database in another encoding, and so does the URL.
 {
 	$node->safe_psql('template1', q(CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0));
 	$node->safe_psql('latin', sprintf q(SET client_encoding = 'UTF8';
@@ -311,10 +311,10 @@ sub body_of
 		SELECT wb.create_automation('chat', wb.on_run_state(wb.project('ml', 'latin'), array['running']),
 			wb.send_notification(wb.slack_integration('ml'), title => '${run_name}'));
 		SELECT wb.start_run(1, display_name => '%s');),
-		$endpoint->url('/webhook'), $endpoint->url('/slack'), "r\xc3\xa9sum\xc3\xa9");
+		$endpoint->url("/webhook/\xc3\xa9"), $endpoint->url("/slack/\xc3\xa9"), "r\xc3\xa9sum\xc3\xa9");
 	my %body = map { $_->{path} => $_->{body} } $endpoint->wait_for_request, $endpoint->wait_for_request;
-	is($body{'/webhook'}, qq({"text": "r\xc3\xa9sum\xc3\xa9"}), 'a database in LATIN1 sends UTF-8 to a webhook');
-	like($body{'/slack'}, qr/^\{"text": "\*r\xc3\xa9sum\xc3\xa9\*"/, 'and to Slack');
+	is($body{"/webhook/\xc3\xa9"}, qq({"text": "r\xc3\xa9sum\xc3\xa9"}), 'a database in LATIN1 sends UTF-8 to a webhook');
+	like($body{"/slack/\xc3\xa9"}, qr/^\{"text": "\*r\xc3\xa9sum\xc3\xa9\*"/, 'and to Slack');
 }
 
 # An answer that is no text at all is kept as far as it can be.

@@ -160,7 +160,7 @@ utf8_form(const char *value)
 	return form;
 }
 
-/* A text as it leaves the server, in UTF-8; the text itself where it is that. */
+/* A text as it leaves the server: in UTF-8, and itself where it is that. */
 char *
 wb_request_utf8(char *text)
 {

@@ -4,6 +4,8 @@
 
 CREATE FUNCTION wb.create_tables() RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS $$
+DECLARE
+	numbered text;
 BEGIN
 	-- Who this database is.  The worker sends nothing where the row does not
 	-- describe the running server, because then it is a copy.
@@ -348,6 +350,14 @@ BEGIN
 		worker_pid    integer NOT NULL,
 		execution_ids bigint[] NOT NULL,
 		claimed_at    timestamptz NOT NULL DEFAULT clock_timestamp());
+
+	-- 0 stands for nothing in history and queue, so it is nobody's id.  Older
+	-- tables may have such a row: it stays.
+	FOREACH numbered IN ARRAY '{entities,projects,runs,registries,collections,artifacts,artifact_links,secrets,integrations,automations}'::text[] LOOP
+		IF NOT EXISTS (SELECT FROM pg_constraint WHERE conrelid = format('wb.%I', numbered)::regclass AND conname = numbered || '_id_check') THEN
+			EXECUTE format('ALTER TABLE wb.%I ADD CONSTRAINT %I CHECK (id <> 0) NOT VALID', numbered, numbered || '_id_check');
+		END IF;
+	END LOOP;
 END $$;
 COMMENT ON FUNCTION wb.create_tables() IS
 'Makes the tables that are missing, owned by the caller. Part of wb.setup().';

@@ -28,8 +28,8 @@ CREATE FUNCTION wb.create_team(name text, organization text = NULL) RETURNS bigi
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
-	organization_id bigint;
-	team_id bigint;
+	home bigint;
+	team record;
 BEGIN
 	PERFORM wb.require_setup();
 	PERFORM wb.check_name('team', create_team.name);
@@ -37,16 +37,33 @@ BEGIN
 		PERFORM wb.check_name('organization', create_team.organization);
 		INSERT INTO wb.entities (name, kind) VALUES (create_team.organization, 'organization')
 		ON CONFLICT (name) DO NOTHING;
-		SELECT e.id INTO STRICT organization_id FROM wb.entities e WHERE e.name = create_team.organization;
+		home := wb.organization_id(create_team.organization);
 	END IF;
-	INSERT INTO wb.entities (name, kind, organization_id) VALUES (create_team.name, 'team', organization_id)
+	INSERT INTO wb.entities (name, kind, organization_id) VALUES (create_team.name, 'team', home)
 	ON CONFLICT (name) DO NOTHING;
-	SELECT e.id INTO STRICT team_id FROM wb.entities e WHERE e.name = create_team.name;
-	RETURN team_id;
+	SELECT e.id, e.kind, e.organization_id, o.name AS organization INTO STRICT team
+	FROM wb.entities e LEFT JOIN wb.entities o ON o.id = e.organization_id WHERE e.name = create_team.name;
+	IF home IS NULL OR home = team.organization_id THEN
+		RETURN team.id;
+	END IF;
+	IF team.kind <> 'team' THEN
+		RAISE EXCEPTION 'entity "%" is not a team', create_team.name
+		USING ERRCODE = 'invalid_parameter_value', HINT = format('Only teams belong to an organization; its kind is "%s".', team.kind);
+	END IF;
+	UPDATE wb.entities e SET organization_id = home
+	WHERE e.id = team.id AND e.organization_id IS NULL;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'team "%" belongs to organization "%", not to "%"', create_team.name, team.organization, create_team.organization
+		USING ERRCODE = 'invalid_parameter_value',
+			HINT = format('To move it, run UPDATE wb.entities SET organization_id = %s WHERE id = %s;', home, team.id);
+	END IF;
+	RETURN team.id;
 END $$;
 COMMENT ON FUNCTION wb.create_team(text, text) IS
-'Makes a team, and its organization if one is named, and returns the id of the team; again, the same id. Arguments: names '
-'of 1 to 128 characters without / \ # ? % : and line ends. Errors: not_null_violation, check_violation for other names.';
+'Makes a team, and its organization if one is named, and returns the id of the team; again, the same id. A team that has no organization '
+'gets the one that is named. Arguments: names of 1 to 128 characters without / \ # ? % : and line ends. Errors: not_null_violation, '
+'check_violation for other names, invalid_parameter_value for a team of another organization, and for names of what is no team or no '
+'organization.';
 
 CREATE FUNCTION wb.entity_id(name text) RETURNS bigint
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -171,30 +188,39 @@ CREATE FUNCTION wb.log(run_id bigint, metrics jsonb, step bigint = NULL) RETURNS
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
+	tries CONSTANT integer := 100;
 	at bigint := log.step;
 	tried bigint;
+	names text[];
+	numbers double precision[];
 BEGIN
 	PERFORM wb.require_setup();
 	IF log.metrics IS NULL OR jsonb_typeof(log.metrics) <> 'object' THEN
 		RAISE EXCEPTION 'metrics of run % are not a JSON object', log.run_id
 		USING ERRCODE = 'invalid_parameter_value', HINT = 'Give for example ''{"loss": 0.5}''.';
 	END IF;
+	-- "a.b" and b within a are one name.  In one order for all sessions, or two
+	-- that log the same names could each wait for the other.
+	SELECT array_agg(u.name ORDER BY u.name COLLATE "C"), array_agg(u.value ORDER BY u.name COLLATE "C") INTO names, numbers
+	FROM (SELECT DISTINCT ON (p.name) p.name, p.value
+		FROM wb.metric_points(NULL, log.metrics) WITH ORDINALITY p(name, value, number)
+		ORDER BY p.name, p.number DESC) u;
 	IF at IS NOT NULL THEN
 		INSERT INTO wb.run_metrics (run_id, name, step, value)
-		SELECT log.run_id, p.name, at, p.value FROM wb.metric_points(NULL, log.metrics) p
+		SELECT log.run_id, p.name, at, p.value FROM unnest(names, numbers) p(name, value)
 		ON CONFLICT (run_id, name, step) DO UPDATE SET value = excluded.value, logged_at = excluded.logged_at;
 		RETURN at;
 	END IF;
-	LOOP
+	FOR number IN 1 .. tries LOOP
 		at := wb.next_step(log.run_id);
 		BEGIN
 			INSERT INTO wb.run_metrics (run_id, name, step, value)
-			SELECT log.run_id, p.name, at, p.value FROM wb.metric_points(NULL, log.metrics) p;
+			SELECT log.run_id, p.name, at, p.value FROM unnest(names, numbers) p(name, value);
 			EXIT;
 		EXCEPTION WHEN unique_violation THEN
 			-- another session took this step: take the next, never its point.  A
 			-- step that is free still is not what collided, or out of sight.
-			IF at = tried THEN
+			IF at = tried OR number = tries THEN
 				RAISE;
 			END IF;
 			tried := at;
@@ -204,9 +230,10 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION wb.log(bigint, jsonb, bigint) IS
 'Logs metrics of a run and returns the step. metrics: an object of numbers, nested keys joined by a dot; "NaN", "Infinity" and '
-'"-Infinity" as strings. step: where it is absent, one more than the greatest of the run; a step given again replaces. Errors: '
-'foreign_key_violation for an unknown run, invalid_parameter_value where metrics are no object, unique_violation where another session '
-'took the step and this transaction cannot see it, as in REPEATABLE READ. As wandb''s Run.log.';
+'"-Infinity" as strings; of a name that is there twice, as "a.b" and as b within a, the last value counts. step: where it is absent, one '
+'more than the greatest of the run; a step given again replaces. Errors: foreign_key_violation for an unknown run, '
+'invalid_parameter_value where metrics are no object, unique_violation where another session took the step and this transaction cannot '
+'see it, as in REPEATABLE READ, or where others took each of a hundred steps. As wandb''s Run.log.';
 
 CREATE FUNCTION wb.require_run(run_id bigint, is_found boolean) RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$

@@ -5,6 +5,29 @@
 --
 -- Triggers
 --
+CREATE FUNCTION wb.take_version(collection_id bigint, chosen integer, OUT name text, OUT type text, OUT project_id bigint, OUT registry_id bigint, OUT number integer)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	widest_gap CONSTANT integer := 10000;
+	next_number integer;
+BEGIN
+	-- locks the collection, so its versions are counted one after the other
+	SELECT c.name, c.type, c.project_id, c.registry_id, coalesce(take_version.chosen, c.next_version), c.next_version
+	INTO take_version.name, take_version.type, take_version.project_id, take_version.registry_id, take_version.number, next_number
+	FROM wb.collections c WHERE c.id = take_version.collection_id FOR NO KEY UPDATE;
+	IF number::bigint > next_number::bigint + widest_gap THEN
+		RAISE EXCEPTION 'version % of collection "%" leaves a gap of more than %', number, name, widest_gap
+		USING ERRCODE = 'check_violation',
+			HINT = format('The next one is %s. For a wider gap, set next_version of the collection first.', next_number);
+	END IF;
+	UPDATE wb.collections c SET next_version = take_version.number + 1
+	WHERE c.id = take_version.collection_id AND c.next_version <= take_version.number;
+END $$;
+COMMENT ON FUNCTION wb.take_version(bigint, integer) IS
+'Has a collection count a version, with a number of the caller''s or else the next, and returns the collection and the number. Raises check_violation for a '
+'number that is more than 10,000 ahead. Part of wb.check_artifact() and wb.check_link().';
+
 CREATE FUNCTION wb.check_artifact() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -23,21 +46,19 @@ BEGIN
 		END IF;
 		RETURN NEW;
 	END IF;
-	-- locks the collection, so its versions are counted one after the other
-	UPDATE wb.collections c SET next_version = greatest(c.next_version, coalesce(NEW.version, c.next_version) + 1)
-	WHERE c.id = NEW.collection_id RETURNING c.name, c.registry_id, c.next_version - 1 AS number INTO home;
+	SELECT * INTO home FROM wb.take_version(NEW.collection_id, NEW.version);
 	IF home.registry_id IS NOT NULL THEN
 		RAISE EXCEPTION 'collection "%" belongs to a registry', home.name
 		USING ERRCODE = 'check_violation',
 			HINT = 'Log the version in a collection of a project, then link it with wb.link_artifact().';
 	END IF;
 	-- the foreign key refuses a collection that does not exist
-	NEW.version := coalesce(NEW.version, home.number, 0);
+	NEW.version := coalesce(home.number, NEW.version, 0);
 	RETURN NEW;
 END $$;
 COMMENT ON FUNCTION wb.check_artifact() IS
 'BEFORE ROW trigger of wb.artifacts: numbers a version without a number. Raises check_violation for a version in a collection of '
-'a registry, for a state that goes back, and for metadata of more than 100 keys.';
+'a registry, for a state that goes back, for metadata of more than 100 keys, and for a number more than 10,000 ahead of the next.';
 
 CREATE FUNCTION wb.check_link() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -52,8 +73,7 @@ BEGIN
 		END IF;
 		RETURN NEW;
 	END IF;
-	UPDATE wb.collections c SET next_version = greatest(c.next_version, coalesce(NEW.version, c.next_version) + 1)
-	WHERE c.id = NEW.collection_id RETURNING c.name, c.type, c.project_id, c.next_version - 1 AS number INTO home;
+	SELECT * INTO home FROM wb.take_version(NEW.collection_id, NEW.version);
 	SELECT a.state, c.type INTO source FROM wb.artifacts a JOIN wb.collections c ON c.id = a.collection_id
 	WHERE a.id = NEW.artifact_id;
 	IF home.project_id IS NOT NULL THEN
@@ -70,12 +90,12 @@ BEGIN
 		USING ERRCODE = 'check_violation', HINT = 'A collection holds versions of one type.';
 	END IF;
 	-- the foreign keys refuse what does not exist
-	NEW.version := coalesce(NEW.version, home.number, 0);
+	NEW.version := coalesce(home.number, NEW.version, 0);
 	RETURN NEW;
 END $$;
 COMMENT ON FUNCTION wb.check_link() IS
 'BEFORE ROW trigger of wb.artifact_links: numbers a link without a number. Raises check_violation for a collection of a project, '
-'a version that is not committed or of another type, and a link that moves.';
+'a version that is not committed or of another type, a link that moves, and a number more than 10,000 ahead of the next.';
 
 CREATE FUNCTION wb.follow_artifact() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

@@ -86,6 +86,12 @@ BEGIN
 			WHEN m.plateau IS NOT NULL THEN concat('plateau(', m.plateau->>'name', ', ', m.plateau->>'current_window_size', ' against ',
 				m.plateau->>'prior_window_size', ')')
 			WHEN m.states IS NOT NULL THEN concat('run state ', translate(m.states, '[]"', ''))
+			WHEN m.silence IS NOT NULL THEN concat(coalesce(m.silence->>'metric' || ' of a run', 'run'), ' silent for ',
+				regexp_replace(m.silence->>'silent_for', '\.0+$', ''), ' s')
+			WHEN m.schedule IS NOT NULL THEN concat_ws(' ', 'every', nullif(m.schedule->>'months', '0') || ' months', nullif(m.schedule->>'days', '0') || ' days',
+				nullif(m.schedule->>'seconds', '0') || ' s', CASE WHEN m.schedule->>'at_seconds' ~ '^[0-9]{1,5}$' THEN
+					to_char(make_interval(secs => (m.schedule->>'at_seconds')::integer), '"at" HH24:MI') END, m.schedule->>'timezone')
+			WHEN a.event_type = 'LINK_MODEL' THEN 'link artifact'
 			ELSE lower(replace(a.event_type, '_', ' ')) END,
 			-- a filter of one condition loses its braces
 			CASE WHEN f.filter NOT IN ('{"$and": []}', '{"$and":[]}', '{"$or": [{"$and": []}]}', '{}') THEN concat(' where ', regexp_replace(f.filter,
@@ -110,9 +116,10 @@ BEGIN
 		a.action_config #>> '{notificationActionInput,integrationID}', a.action_config #>> '{genericWebhookActionInput,integrationID}')
 	CROSS JOIN LATERAL (SELECT a.event_filter #> '{run_metric_filter,threshold_filter}' AS threshold,
 		a.event_filter #> '{run_metric_filter,change_filter}' AS change, a.event_filter #> '{run_metric_filter,zscore_filter}' AS zscore,
-		a.event_filter #> '{run_metric_filter,plateau_filter}' AS plateau, a.event_filter #>> '{run_state_filter,states}' AS states) m
+		a.event_filter #> '{run_metric_filter,plateau_filter}' AS plateau, a.event_filter #>> '{run_state_filter,states}' AS states,
+		a.event_filter->'run_silent_filter' AS silence, a.event_filter->'schedule_filter' AS schedule) m
 	CROSS JOIN LATERAL (SELECT CASE WHEN a.event_type LIKE 'RUN\_%' THEN a.event_filter->>'run_filter'
-		ELSE a.event_filter::text END AS filter) f
+		WHEN a.event_type <> 'SCHEDULE' THEN a.event_filter::text END AS filter) f
 	ORDER BY a.id;
 	COMMENT ON VIEW wb.automation_list IS
 	'Automations, with scope, event and action in words, and what they did so far.';

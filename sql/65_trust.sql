@@ -141,6 +141,10 @@ DECLARE
 	is_of_metric boolean;
 	judged text;
 	verdict text;
+	rule text;
+	logged timestamptz;
+	later bigint[] := '{}';
+	sign timestamptz;
 BEGIN
 	PERFORM wb.require_setup();
 	SELECT t.* INTO a FROM wb.automations t WHERE t.id = automation_id;
@@ -182,12 +186,22 @@ BEGIN
 
 	-- window
 	is_of_metric := a.event_type LIKE 'RUN\_METRIC%';
+	SELECT l.event INTO rule FROM wb.automation_list l WHERE l.id = automation_id;
+	RETURN NEXT 'rule: ' || rule;
 	IF is_of_metric THEN
 		SELECT * INTO w FROM wb.explain_window(a.event_type, a.event_filter, run_id, coalesce(step, 9223372036854775807));
 		judged := w.metric;
+		IF step IS NULL THEN
+			-- the row that was written last need not be that of the last step
+			SELECT m.step INTO step FROM wb.run_metrics m WHERE m.run_id = r.id AND m.name = judged ORDER BY m.logged_at DESC, m.step DESC LIMIT 1;
+			IF step < w.steps[cardinality(w.steps)] THEN
+				SELECT * INTO w FROM wb.explain_window(a.event_type, a.event_filter, run_id, step);
+			END IF;
+		END IF;
 		verdict := w.why;
-		step := coalesce(step, w.steps[cardinality(w.steps)]);
-		RETURN NEXT 'rule: ' || w.rule;
+		SELECT m.logged_at INTO logged FROM wb.run_metrics m WHERE (m.run_id, m.name, m.step) = (r.id, judged, step);
+		later := ARRAY(SELECT m.step FROM wb.run_metrics m WHERE m.run_id = r.id AND m.name = judged AND m.step = ANY (w.steps)
+			AND m.logged_at > logged ORDER BY m.step);
 		RETURN NEXT format('window: %s of %s values of %s%s', cardinality(w.steps), w.size, w.metric, CASE WHEN w.steps <> '{}' THEN
 			format(', steps %s to %s: %s', w.steps[1], w.steps[cardinality(w.steps)], array_to_string(w.points[greatest(1, cardinality(w.points) - 19):], ', '))
 			|| CASE WHEN cardinality(w.points) > 20 THEN ' (the last 20)' ELSE '' END END);
@@ -200,8 +214,12 @@ BEGIN
 		ELSE
 			RETURN NEXT format('compared: %s, so the rule %s', w.observed, CASE WHEN w.holds THEN 'holds' ELSE 'does not hold' END);
 			IF NOT w.holds THEN
-				obstacle := coalesce(obstacle, format('%s does not hold of %s', w.rule, w.observed));
+				obstacle := coalesce(obstacle, format('the rule does not hold of %s', w.observed));
 			END IF;
+		END IF;
+		IF later <> '{}' THEN
+			RETURN NEXT format('later: when step %s was logged, the values that are stored now for these steps were not there: %s', step,
+				array_to_string(later[:20], ', ') || CASE WHEN cardinality(later) > 20 THEN ', ...' ELSE '' END);
 		END IF;
 	ELSIF a.event_type = 'RUN_STATE' THEN
 		reported := CASE r.state WHEN 'running' THEN 'RUNNING' WHEN 'finished' THEN 'FINISHED' WHEN 'failed' THEN 'FAILED' WHEN 'crashed' THEN 'FAILED' END;
@@ -209,6 +227,15 @@ BEGIN
 			(SELECT string_agg(s, ', ') FROM jsonb_array_elements_text(a.event_filter #> '{run_state_filter,states}') s));
 		IF NOT coalesce(a.event_filter #> '{run_state_filter,states}' ? reported, false) THEN
 			obstacle := coalesce(obstacle, format('the run is %s', r.state));
+		END IF;
+	ELSIF a.event_type = 'RUN_SILENT' THEN
+		judged := a.event_filter #>> '{run_silent_filter,metric}';
+		sign := greatest(r.created_at, CASE WHEN judged IS NULL THEN r.heartbeat_at END, wb.last_logged_at(r.id, judged));
+		RETURN NEXT format('silence: the run is %s, and its last sign%s was at %s', r.state, ' of ' || judged, sign);
+		IF r.state <> 'running' THEN
+			obstacle := coalesce(obstacle, format('the run is %s, and only running ones are looked at', r.state));
+		ELSIF sign > clock_timestamp() - make_interval(secs => (a.event_filter #>> '{run_silent_filter,silent_for}')::double precision) THEN
+			obstacle := coalesce(obstacle, format('its last sign was at %s', sign));
 		END IF;
 	END IF;
 
@@ -222,19 +249,28 @@ BEGIN
 	SELECT t.* INTO e FROM wb.executions t WHERE t.automation_id = a.id AND t.run_id = r.id AND t.origin IN ('event', 'error')
 		AND (NOT is_of_metric OR (t.event->>'step')::bigint = step) ORDER BY t.state = 'SKIPPED', t.id DESC LIMIT 1;
 	RETURN NEXT CASE
-		WHEN e.id IS NOT NULL AND e.state <> 'SKIPPED' THEN format('It fired (execution %s, %s): %s', e.id, e.state, e.why)
+		WHEN e.id IS NOT NULL AND e.state <> 'SKIPPED' THEN format('It fired (execution %s, %s): %s', e.id, e.state, e.why) ||
+			CASE WHEN is_of_metric AND e.origin = 'event' AND verdict IS DISTINCT FROM e.why THEN '. What is stored has changed since' ELSE '' END
 		WHEN e.id IS NOT NULL THEN format('It did not fire: %s. It held: %s', e.result #>> '{error,message}', e.why)
 		WHEN obstacle IS NOT NULL THEN format('It did not fire: %s', obstacle)
-		WHEN NOT is_of_metric THEN 'It has not fired on this run'
+		WHEN a.event_type = 'RUN_STATE' THEN
+			format('It has not fired on this run: it was %s before the automation was made or changed (%s), or nothing was judged when it became so',
+				r.state, coalesce(a.updated_at, a.created_at))
+		WHEN NOT is_of_metric THEN 'It has not fired on this run: the worker has not looked since'
+		WHEN logged < coalesce(a.updated_at, a.created_at) THEN
+			format('It did not fire: step %s was logged at %s, before the automation was made or changed (%s). Would be: %s',
+				step, logged, coalesce(a.updated_at, a.created_at), verdict)
+		WHEN later <> '{}' THEN format('It did not fire: it did not hold of what was stored when step %s was logged. Would be now: %s', step, verdict)
 		WHEN EXISTS (SELECT FROM wb.executions t JOIN wb.run_metrics m ON (m.run_id, m.name, m.step) = (t.run_id, judged, step)
 				WHERE t.automation_id = a.id AND t.run_id = r.id AND t.origin = 'event' AND t.state <> 'SKIPPED'
 				AND m.logged_at BETWEEN t.triggered_at - pause AND t.triggered_at + pause) THEN
 			format('It did not fire: cooldown. It held: %s', verdict)
-		ELSE format('It holds, but did not fire: no row was written at this step while the automation was on, or the points have changed since. Would be: %s', verdict) END;
+		ELSE format('It did not fire: the row of step %s was not judged (capture was off, it was replicated, or the automation was off), or the run has changed since. Would be: %s',
+			step, verdict) END;
 END $$;
 COMMENT ON FUNCTION wb.explain(bigint, bigint, bigint) IS
 'Why an automation fired on a run, or did not, in a few lines: scope, filter, window, what is compared, cooldown, and the answer. Arguments: id of an '
-'automation on runs, id of a run, a step, absent: the newest. What is stored now is what it looks at, and the answer of history comes first. Needs SELECT on '
+'automation on runs, id of a run, a step, absent: that of the row that was logged last. What is stored now is what it looks at, and the answer of history comes first. Needs SELECT on '
 'the tables that it reads. Errors: undefined_object for an unknown automation or run, feature_not_supported for automations that are not about runs.';
 
 --

@@ -21,8 +21,12 @@ DECLARE
 	foreign_secrets record;
 	missing bigint;
 	captures boolean;
+	is_standby boolean := pg_is_in_recovery();
 	deaf text;
+	origin_only text;
 	most bigint;
+	is_stuck boolean;
+	is_late boolean;
 	troubled text;
 	tables record;
 BEGIN
@@ -32,10 +36,16 @@ BEGIN
 	WHERE p.pronamespace = 'wb'::regnamespace AND p.proname ~ '^capture_' AND (
 		NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgfoid = p.oid)
 		OR EXISTS (SELECT FROM pg_trigger t WHERE t.tgfoid = p.oid AND t.tgenabled NOT IN ('O', 'A')));
-	RETURN QUERY SELECT 'capture', captures AND deaf IS NULL,
+	-- what wb.attach_triggers() enables ALWAYS, ENABLE TRIGGER ALL makes ORIGIN
+	SELECT string_agg(format('%s on %s', t.tgname, t.tgrelid::regclass), ', ' ORDER BY t.tgrelid::regclass::text, t.tgname) INTO origin_only
+	FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
+	WHERE p.pronamespace = 'wb'::regnamespace AND p.proname IN ('capture_run_metric', 'announce_change') AND t.tgenabled <> 'A';
+	RETURN QUERY SELECT 'capture', captures AND deaf IS NULL AND origin_only IS NULL,
 		CASE WHEN deaf IS NOT NULL THEN 'triggers are missing or disabled: ' || deaf
+			WHEN origin_only IS NOT NULL THEN 'triggers are not enabled ALWAYS, so what is replicated goes unnoticed: ' || origin_only
 			WHEN captures THEN 'rows are judged' ELSE 'rows that this session writes are not judged' END,
 		CASE WHEN deaf IS NOT NULL THEN 'Run SELECT wb.setup(); if they are missing, ALTER TABLE ... ENABLE TRIGGER if they are disabled.'
+			WHEN origin_only IS NOT NULL THEN 'Run SELECT wb.setup();'
 			WHEN NOT captures THEN 'The setting wb_automations.capture is off.' END;
 
 	RETURN QUERY SELECT 'tables', tables.problems IS NULL,
@@ -44,14 +54,16 @@ BEGIN
 		coalesce('these set no search_path that ends with pg_temp: ' || names, 'those on the tables set a search_path that ends with pg_temp'), remedy
 	FROM wb.unpinned_functions();
 
-	RETURN QUERY SELECT 'launcher', wb.launcher_pid() IS NOT NULL,
-		coalesce('runs as process ' || wb.launcher_pid(), 'does not run: the library is not preloaded'),
-		CASE WHEN wb.launcher_pid() IS NULL THEN
+	RETURN QUERY SELECT 'launcher', is_standby OR wb.launcher_pid() IS NOT NULL,
+		CASE WHEN is_standby THEN 'does not run: this server is a standby, and the primary delivers'
+			ELSE coalesce('runs as process ' || wb.launcher_pid(), 'does not run: the library is not preloaded') END,
+		CASE WHEN NOT is_standby AND wb.launcher_pid() IS NULL THEN
 			'Add wb_automations to shared_preload_libraries and restart the server; until then wb.start_worker() starts a worker by hand.' END;
 
-	RETURN QUERY SELECT 'worker', wb.worker_pid() IS NOT NULL,
-		coalesce('runs as process ' || wb.worker_pid(), format('does not run in database "%s"', current_database())),
-		CASE WHEN wb.worker_pid() IS NULL THEN
+	RETURN QUERY SELECT 'worker', is_standby OR wb.worker_pid() IS NOT NULL,
+		CASE WHEN is_standby THEN 'does not run: this server is a standby, and the primary delivers'
+			ELSE coalesce('runs as process ' || wb.worker_pid(), format('does not run in database "%s"', current_database())) END,
+		CASE WHEN NOT is_standby AND wb.worker_pid() IS NULL THEN
 			CASE WHEN NOT current_setting('wb_automations.worker')::boolean
 				THEN 'The setting wb_automations.worker is off.'
 				WHEN wb.launcher_pid() IS NOT NULL THEN 'The launcher starts it within a minute; see the server log if it does not stay.'
@@ -107,19 +119,22 @@ BEGIN
 	SELECT count(*) AS total, min(d.due_at) AS oldest, count(*) FILTER (WHERE d.attempts > 0) AS failing,
 		count(*) FILTER (WHERE d.attempts = 0 AND d.last_error IS NOT NULL) AS held,
 		count(*) FILTER (WHERE d.installation_id <> installed.id) AS foreign_rows,
+		(SELECT e.triggered_at FROM wb.executions e WHERE e.id = min(d.execution_id) FILTER (WHERE d.attempts > 0)) AS failing_since,
 		coalesce(max(d.last_error) FILTER (WHERE d.last_error LIKE 'cannot open secret %'), max(d.last_error)) AS error
 	INTO queue FROM wb.deliveries d;
 	most := current_setting('wb_automations.queue_limit')::bigint;
-	RETURN QUERY SELECT 'queue', queue.total <= most AND queue.failing = 0 AND queue.held = 0 AND queue.foreign_rows = 0 AND
-			coalesce(queue.oldest > clock_timestamp() - interval '1 minute', true),
+	-- a failed attempt is nothing to do: the next one comes by itself
+	is_stuck := coalesce(queue.failing_since < clock_timestamp() - interval '15 minutes', false);
+	is_late := coalesce(queue.oldest < clock_timestamp() - interval '1 minute', false);
+	RETURN QUERY SELECT 'queue', queue.total <= most AND queue.held = 0 AND queue.foreign_rows = 0 AND NOT is_stuck AND NOT is_late,
 		format('%s waiting, %s of them after a failed attempt, %s held%s', queue.total, queue.failing, queue.held,
 			coalesce('; oldest due at ' || queue.oldest, '')) || coalesce(': ' || queue.error, ''),
 		CASE WHEN queue.foreign_rows > 0 THEN
 			format('%s belong to another installation; call SELECT wb.arm(''send''); or SELECT wb.arm(''discard'');', queue.foreign_rows)
 			WHEN queue.total > most THEN format('More than wb_automations.queue_limit, %s: the worker skips the oldest of the automation that has most of them.', most)
 			WHEN queue.held > 0 THEN 'They are sent as soon as what holds them is mended; nothing is lost meanwhile.'
-			WHEN queue.failing > 0 THEN 'See next_attempt_at and error in wb.automation_history.'
-			WHEN queue.oldest < clock_timestamp() - interval '1 minute' THEN 'The oldest is late: see the items above, or the server log.' END;
+			WHEN is_stuck THEN format('The oldest of these fired at %s: see next_attempt_at and error in wb.automation_history.', queue.failing_since)
+			WHEN is_late THEN 'The oldest is late: see the items above, or the server log.' END;
 
 	SELECT count(*) INTO missing FROM wb.automations t
 	WHERE t.enabled AND t.action_type IN ('NOTIFICATION', 'GENERIC_WEBHOOK') AND NOT EXISTS (SELECT FROM wb.integrations i WHERE i.id = coalesce(

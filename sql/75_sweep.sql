@@ -28,23 +28,72 @@ COMMENT ON FUNCTION wb.judge_silence(bigint, bigint, text, timestamptz) IS
 'Fires an automation for a run that has been silent since a moment, if its filter matches and its cooldown is over. Part of wb.sweep().';
 REVOKE EXECUTE ON FUNCTION wb.judge_silence(bigint, bigint, text, timestamptz) FROM PUBLIC;
 
+-- As src/deliver/guard.c has it.
+CREATE FUNCTION wb.concerns_everybody(code text) RETURNS boolean
+LANGUAGE sql IMMUTABLE STRICT
+RETURN code = '55P03' OR left(code, 2) IN ('40', '53', '57', '58');
+COMMENT ON FUNCTION wb.concerns_everybody(text) IS
+'Whether an error says nothing about what was being done, by its code: a deadlock or serialization failure, lock_timeout, no memory or disk, a cancel, an '
+'error of the system. Part of wb.sweep().';
+
+CREATE FUNCTION wb.note_signs(ids bigint[], since timestamptz) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+	-- whoever holds a run is about to say something about it
+	WITH old AS (
+		SELECT r.id, r.heartbeat_at, r.state FROM wb.runs r
+		WHERE r.id = ANY (note_signs.ids) AND r.heartbeat_at < note_signs.since ORDER BY r.id FOR UPDATE SKIP LOCKED),
+	seen AS (SELECT o.*, greatest(o.heartbeat_at, wb.last_logged_at(o.id)) AS last_sign_at FROM old o)
+	UPDATE wb.runs r SET heartbeat_at = s.last_sign_at,
+		state = CASE WHEN s.last_sign_at >= note_signs.since THEN CASE s.state WHEN 'crashed' THEN 'running' ELSE s.state END
+			WHEN s.state = 'preempting' THEN 'preempted' ELSE 'crashed' END
+	FROM seen s WHERE r.id = s.id AND s.state IN ('running', 'preempting', 'crashed')
+		AND (s.last_sign_at >= note_signs.since OR s.state <> 'crashed');
+END $$;
+COMMENT ON FUNCTION wb.note_signs(bigint[], timestamptz) IS
+'Makes those of these runs crashed, or preempted, that have given no sign of life since a moment; the others have theirs noted. Part of wb.sweep_crashes().';
+
 CREATE FUNCTION wb.sweep_crashes(now timestamptz) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
 	since timestamptz := sweep_crashes.now - current_setting('wb_automations.crash_timeout')::interval;
+	ids bigint[];
+	single bigint;
+	first_refused text;
+	refused bigint := 0;
 BEGIN
-	-- whoever holds a run is about to say something about it
-	WITH old AS (
-		SELECT r.id, r.heartbeat_at, r.state FROM wb.runs r
-		WHERE r.state IN ('running', 'preempting', 'crashed') AND r.heartbeat_at < since
-			AND (r.state <> 'crashed' OR r.exit_code IS NULL AND r.heartbeat_at > since - interval '1 day')
-		ORDER BY r.heartbeat_at LIMIT 1000 FOR UPDATE SKIP LOCKED),
-	seen AS (SELECT o.*, greatest(o.heartbeat_at, wb.last_logged_at(o.id)) AS last_sign_at FROM old o)
-	UPDATE wb.runs r SET heartbeat_at = s.last_sign_at,
-		state = CASE WHEN s.last_sign_at >= since THEN CASE s.state WHEN 'crashed' THEN 'running' ELSE s.state END
-			WHEN s.state = 'preempting' THEN 'preempted' ELSE 'crashed' END
-	FROM seen s WHERE r.id = s.id AND (s.last_sign_at >= since OR s.state <> 'crashed');
+	-- A thousand of either kind, in another order each time: what cannot be
+	-- written, or has nothing to say, is not in the way of the others for long.
+	ids := ARRAY(SELECT r.id FROM wb.runs r WHERE r.state IN ('running', 'preempting') AND r.heartbeat_at < since
+			ORDER BY hashint8extended(r.id, extract(epoch FROM sweep_crashes.now)::bigint) LIMIT 1000)
+		|| ARRAY(SELECT r.id FROM wb.runs r WHERE r.state = 'crashed' AND r.exit_code IS NULL
+			AND r.heartbeat_at < since AND r.heartbeat_at > since - interval '1 day'
+			ORDER BY hashint8extended(r.id, extract(epoch FROM sweep_crashes.now)::bigint) LIMIT 1000);
+	BEGIN
+		PERFORM wb.note_signs(ids, since);
+	EXCEPTION WHEN OTHERS THEN
+		IF wb.concerns_everybody(SQLSTATE) THEN
+			RAISE;
+		END IF;
+		-- one of them, by a trigger say: only it stays as it is
+		FOREACH single IN ARRAY ids LOOP
+			BEGIN
+				PERFORM wb.note_signs(ARRAY[single], since);
+			EXCEPTION WHEN OTHERS THEN
+				IF wb.concerns_everybody(SQLSTATE) THEN
+					RAISE;
+				END IF;
+				refused := refused + 1;
+				first_refused := coalesce(first_refused, format('run %s: %s', single, SQLERRM));
+			END;
+		END LOOP;
+		IF refused > 0 THEN
+			RAISE WARNING 'could not end % silent runs; %', refused, first_refused
+			USING ERRCODE = 'triggered_action_exception';
+		END IF;
+	END;
 END $$;
 COMMENT ON FUNCTION wb.sweep_crashes(timestamptz) IS
 'Makes runs crashed, or preempted, that sent a heartbeat once and have given no sign of life for wb_automations.crash_timeout; and '
@@ -177,8 +226,12 @@ BEGIN
 						ELSE rule.scope_id IN (e.id, e.organization_id) END), rule.since, tick,
 					ARRAY(SELECT jsonb_array_elements_text(rule.schedule->'metrics'))));
 			END IF;
-		EXCEPTION WHEN data_exception OR undefined_object THEN
-			-- one that was written past the check must not stop the others
+		EXCEPTION WHEN OTHERS THEN
+			-- one that was written past the check, or that a trigger refuses, must
+			-- not stop the others
+			IF wb.concerns_everybody(SQLSTATE) THEN
+				RAISE;
+			END IF;
 			RAISE WARNING 'schedule of automation "%" cannot be used: %', rule.name, SQLERRM
 			USING ERRCODE = 'data_exception';
 		END;
@@ -199,5 +252,5 @@ END $$;
 COMMENT ON FUNCTION wb.sweep(timestamptz) IS
 'Looks for runs that have fallen silent and for schedules that are due, as of a moment. The worker calls it once a minute, more often with a short '
 'wb_automations.crash_timeout; it may be called by hand where no worker runs.';
-REVOKE EXECUTE ON FUNCTION wb.sweep_crashes(timestamptz), wb.sweep_silences(timestamptz), wb.sweep_schedules(timestamptz),
+REVOKE EXECUTE ON FUNCTION wb.note_signs(bigint[], timestamptz), wb.sweep_crashes(timestamptz), wb.sweep_silences(timestamptz), wb.sweep_schedules(timestamptz),
 	wb.judge_tick(bigint, text, bigint, timestamptz, jsonb), wb.sweep(timestamptz) FROM PUBLIC;

@@ -68,6 +68,29 @@ number_text(float8 value)
 	return digits;
 }
 
+/*
+ * What was observed, for people: an integer whole, anything else in six
+ * significant digits, unless these would stand on another side of the
+ * threshold.  History has all digits in "observed".
+ */
+static char *
+observed_text(float8 value, float8 threshold)
+{
+	char	   *digits;
+	float8		shown;
+
+	if (!isfinite(value) || (value == rint(value) && fabs(value) < 1e15))
+		return number_text(value);
+	digits = psprintf("%.6g", value);
+	shown = strtod(digits, NULL);
+	if ((value < threshold) != (shown < threshold) ||
+		(value > threshold) != (shown > threshold) ||
+		(fabs(value) < threshold) != (fabs(shown) < threshold) ||
+		(fabs(value) > threshold) != (fabs(shown) > threshold))
+		return number_text(value);
+	return digits;
+}
+
 /* A fraction as a percentage, without the digits that only rounding made. */
 static char *
 percent_text(float8 fraction)
@@ -82,6 +105,8 @@ window_words(const WbRule *rule, int size)
 {
 	if (rule->aggregate == WB_AGGREGATE_LAST)
 		return pstrdup(rule->metric_name);
+	if (size == 1)
+		return psprintf("the last value of %s", rule->metric_name);
 	return psprintf("%s of the last %d values of %s",
 					aggregate_words[rule->aggregate], size,
 					rule->metric_name);
@@ -91,7 +116,7 @@ static char *
 threshold_why(const WbRule *rule, const WbVerdict *verdict)
 {
 	char	   *subject = window_words(rule, rule->current_size);
-	char	   *observed = number_text(verdict->observed);
+	char	   *observed = observed_text(verdict->observed, rule->threshold);
 
 	if (rule->comparison == WB_COMPARISON_IS_NAN ||
 		rule->comparison == WB_COMPARISON_IS_NOT_FINITE)
@@ -106,7 +131,7 @@ change_why(const WbRule *rule, const WbVerdict *verdict)
 {
 	const char *verb = verdict->observed < 0 ? "fell" : "rose";
 	float8		size = fabs(verdict->observed);
-	char	   *before = rule->aggregate == WB_AGGREGATE_LAST ?
+	char	   *before = rule->prior_size == 1 ?
 	pstrdup("the value before") :
 	psprintf("the %d before", rule->prior_size);
 
@@ -117,14 +142,16 @@ change_why(const WbRule *rule, const WbVerdict *verdict)
 				 percent_text(rule->threshold)) :
 		psprintf("%s %s by %s against %s, at least %s",
 				 window_words(rule, rule->current_size), verb,
-				 number_text(size), before, number_text(rule->threshold));
+				 observed_text(size, rule->threshold), before,
+				 number_text(rule->threshold));
 }
 
 static char *
 zscore_why(const WbRule *rule, const WbVerdict *verdict)
 {
 	return psprintf("%s was %s deviations from the mean of the %d %s, at least %s",
-					rule->metric_name, number_text(verdict->observed),
+					rule->metric_name,
+					observed_text(verdict->observed, rule->threshold),
 					rule->prior_size, rule->is_against_runs ?
 					"newest other runs" : "values before",
 					number_text(rule->threshold));
@@ -133,14 +160,18 @@ zscore_why(const WbRule *rule, const WbVerdict *verdict)
 static char *
 plateau_why(const WbRule *rule, const WbVerdict *verdict)
 {
-	char	   *subject = psprintf("the best of the last %d values of %s",
-								   rule->current_size, rule->metric_name);
+	char	   *subject = rule->current_size == 1 ?
+	psprintf("the last value of %s", rule->metric_name) :
+	psprintf("the best of the last %d values of %s", rule->current_size,
+			 rule->metric_name);
+	char	   *before = rule->prior_size == 1 ?
+	pstrdup("the value before") :
+	psprintf("the best of the %d before", rule->prior_size);
 
 	if (verdict->observed <= 0)
-		return psprintf("%s did not beat the best of the %d before", subject,
-						rule->prior_size);
-	return psprintf("%s beat the best of the %d before by %s, less than %s %%",
-					subject, rule->prior_size, number_text(verdict->observed),
+		return psprintf("%s did not beat %s", subject, before);
+	return psprintf("%s beat %s by %s, less than %s %%", subject, before,
+					observed_text(verdict->observed, rule->threshold),
 					percent_text(rule->threshold));
 }
 
@@ -249,6 +280,24 @@ metric_filter(const WbRule *rule, bool is_short)
 				 number_text(rule->threshold));
 }
 
+/* What a run did, or is: every state that wb.runs allows. */
+static const char *
+state_words(const char *state)
+{
+	static const char *const words[][2] = {
+		{"finished", "finished"}, {"failed", "failed"},
+		{"crashed", "crashed"}, {"killed", "was killed"},
+		{"preempting", "is being preempted"}, {"preempted", "was preempted"},
+	};
+
+	for (int i = 0; i < (int) lengthof(words); i++)
+	{
+		if (strcmp(state, words[i][0]) == 0)
+			return words[i][1];
+	}
+	return psprintf("is %s", state);
+}
+
 /* "model:v3", or "collection model" where the event is about all of it. */
 static char *
 artifact_name(const WbEvent *event)
@@ -313,9 +362,9 @@ wb_sentence_describe(WbVerdict *verdict)
 									timestamptz_to_str(event->last_sign_at));
 			break;
 		case WB_EVENT_RUN_STATE:
-			verdict->why = psprintf("run %s is %s", event->display_name ?
+			verdict->why = psprintf("run %s %s", event->display_name ?
 									event->display_name : event->run_name,
-									event->run_state);
+									state_words(event->run_state));
 			verdict->reported_state = wb_rule_reported_state(event->run_state);
 			break;
 		case WB_EVENT_CREATE_ARTIFACT:

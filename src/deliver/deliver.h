@@ -230,6 +230,7 @@ extern char *wb_request_text(WbDelivery *delivery, const char *key,
 extern bool wb_request_fail(WbOutcome *outcome, const char *format,...)
 			__attribute__((format(printf, 2, 3)));
 extern JsonbContainer *wb_request_input(const WbDelivery *delivery);
+extern char *wb_request_utf8(char *text);
 extern char *wb_request_open_secret(const WbDelivery *delivery,
 									const char *name, WbOutcome *outcome);
 extern bool wb_slack_prepare(WbDelivery *delivery);

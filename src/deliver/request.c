@@ -160,6 +160,15 @@ utf8_form(const char *value)
 	return form;
 }
 
+/* A text as it leaves the server: in UTF-8, and itself where it is that. */
+char *
+wb_request_utf8(char *text)
+{
+	char	   *form = utf8_form(text);
+
+	return form == NULL ? text : form;
+}
+
 /*
  * Have a text masked in whatever comes back, in every form in which a
  * receiver repeats what it was sent: as it is, out of JSON, and of an address
@@ -230,11 +239,16 @@ check_url(WbRequest *request, WbOutcome *outcome)
 	const char *hint;
 	const char *refusal = wb_url_refusal(request->url, &hint);
 	WbUrl		parts;
+	char	   *url;
 
 	if (refusal != NULL)
 		return wb_request_fail(outcome, "URL is not allowed: %s", refusal);
 	wb_http_parse_url(request->url, &parts);
 	request->host = parts.host;
+	url = request->url;
+	request->url = wb_request_utf8(url);
+	if (request->url != url)
+		explicit_bzero(url, strlen(url));
 	return true;
 }
 

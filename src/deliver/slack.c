@@ -81,7 +81,7 @@ make_title_url(WbDelivery *delivery)
 		return NULL;
 	url = wb_template_expand(wb_setting_run_url, delivery,
 							 &delivery->outcome);
-	return url == NULL ? NULL : encode_url(url);
+	return url == NULL ? NULL : encode_url(wb_request_utf8(url));
 }
 
 /* A title is one line, or its markup would not hold. */

@@ -67,3 +67,37 @@ INSERT INTO wb.run_metrics (run_id, name, step, value) SELECT 6502100 + g, 'fina
 INSERT INTO wb.run_metrics (run_id, name, step, value) VALUES (6502104, 'final', 1, 50);
 SELECT t FROM pg_temp.explain(:far, 6502104) t WHERE t ~ '^(window|compared|It)';
 SELECT t FROM pg_temp.explain(:far, 6502102) t WHERE t ~ '^(window|compared|It)';
+
+-- without a step: the row that was logged last, and not that of the last step
+SELECT wb.create_automation('late', wb.on_run_metric(wb.project('explain', 'p'), wb.avg('late', '>', 10, 2)), wb.do_nothing(), cooldown => '0') AS late \gset
+INSERT INTO wb.run_metrics (run_id, name, step, value, logged_at) VALUES (6502001, 'late', 1, 1, now()), (6502001, 'late', 2, 30, now()), (6502001, 'late', 9, 1, now());
+INSERT INTO wb.run_metrics (run_id, name, step, value, logged_at) VALUES (6502001, 'late', 5, 2, now() + interval '1 s');
+SELECT t FROM pg_temp.explain(:late, 6502001) t WHERE t ~ '^(window|It)';
+-- a row that came after the one that is asked about: that one was judged without it
+INSERT INTO wb.run_metrics (run_id, name, step, value, logged_at) VALUES (6502001, 'late', 8, 90, now() + interval '2 s');
+SELECT t FROM pg_temp.explain(:late, 6502001, 9) t WHERE t ~ '^(rule|window|later|It)';
+-- a row that was replaced after it fired
+UPDATE wb.run_metrics SET value = 0, logged_at = now() + interval '3 s' WHERE run_id = 6502001 AND name = 'late' AND step = 2;
+SELECT t FROM pg_temp.explain(:late, 6502001, 2) t WHERE t ~ '^(window|later|It)';
+-- a row that is older than the automation
+INSERT INTO wb.run_metrics (run_id, name, step, value, logged_at) VALUES (6502001, 'early', 1, 30, now() - interval '1 hour');
+SELECT wb.create_automation('early', wb.on_run_metric(wb.project('explain', 'p'), wb.metric('early', '>', 10)), wb.do_nothing()) AS early \gset
+SELECT t FROM pg_temp.explain(:early, 6502001) t WHERE t ~ '^It';
+-- silence, and a state that is older than the automation
+SELECT wb.create_automation('silent', wb.on_run_silent(wb.project('explain', 'p'), '2 hours'), wb.do_nothing()) AS silent \gset
+SELECT t FROM pg_temp.explain(:silent, 6502003) t WHERE t ~ '^(rule|silence|It)';
+SELECT t FROM pg_temp.explain(:silent, 6502001) t WHERE t ~ '^(rule|silence|It)';
+SELECT wb.create_automation('failed again', wb.on_run_state(wb.project('explain', 'p'), '{failed}'), wb.do_nothing()) AS again \gset
+SELECT t FROM pg_temp.explain(:again, 6502001) t WHERE t ~ '^(rule|It)';
+
+-- the list and wb.explain have the same words for every kind, and no JSON of a rule
+SELECT wb.create_automation('k1', wb.on_run_metric(wb.project('explain', 'p'), wb.zscore('loss', 5, 2)), wb.do_nothing()),
+	wb.create_automation('k2', wb.on_run_metric(wb.project('explain', 'p'), wb.decreases_by('loss', 0.25, agg => NULL)), wb.do_nothing()),
+	wb.create_automation('k3', wb.on_run_metric(wb.project('explain', 'p'), wb.plateau('loss', 3, 3)), wb.do_nothing()),
+	wb.create_automation('k4', wb.on_run_silent(wb.project('explain', 'p'), '30 minutes', 'loss'), wb.do_nothing()) \gset k
+SELECT l.name, l.event, (SELECT t FROM wb.explain(l.id, 6502001) t WHERE t ~ '^rule') = 'rule: ' || l.event AS is_same
+FROM wb.automation_list l WHERE l.scope = 'explain/p' AND l.event NOT LIKE '%alias%' ORDER BY l.id;
+SELECT wb.create_automation('s1', wb.on_schedule(wb.project('explain', 'p'), '1 week', '09:00', 'Europe/Berlin'), wb.do_nothing()),
+	wb.create_automation('s2', wb.on_schedule(wb.project('explain', 'p'), '1 hour'), wb.do_nothing()),
+	wb.create_automation('s3', wb.on_link_artifact(wb.project('explain', 'p')), wb.do_nothing()) \gset s
+SELECT name, event FROM wb.automation_list WHERE scope = 'explain/p' AND name ~ '^s[123]' ORDER BY id;

@@ -20,7 +20,17 @@ RESET wb_automations.capture;
 ALTER TABLE wb.run_metrics DISABLE TRIGGER wb_capture;
 DROP TRIGGER wb_capture ON wb.artifact_aliases;
 SELECT item, ok, detail, hint FROM wb.status() WHERE item = 'capture';
-ALTER TABLE wb.run_metrics ENABLE TRIGGER wb_capture;
+ALTER TABLE wb.run_metrics ENABLE ALWAYS TRIGGER wb_capture;
+SELECT wb.setup() \gset
+SELECT item, ok, detail, hint FROM wb.status() WHERE item = 'capture';
+
+-- ENABLE TRIGGER ALL, which a restore with --disable-triggers ends with, makes
+-- ORIGIN of ALWAYS; wb.setup() makes it right again
+ALTER TABLE wb.run_metrics DISABLE TRIGGER ALL;
+ALTER TABLE wb.run_metrics ENABLE TRIGGER ALL;
+ALTER TABLE wb.automations DISABLE TRIGGER ALL;
+ALTER TABLE wb.automations ENABLE TRIGGER ALL;
+SELECT item, ok, detail, hint FROM wb.status() WHERE item = 'capture';
 SELECT wb.setup() \gset
 SELECT item, ok, detail, hint FROM wb.status() WHERE item = 'capture';
 
@@ -34,9 +44,13 @@ SELECT item, ok, regexp_replace(detail, 'due at .*', 'due at TIME') AS detail, h
 -- for too long
 UPDATE wb.deliveries SET due_at = '2026-01-01 00:00+00';
 SELECT item, ok, detail, hint FROM wb.status() WHERE item = 'queue';
--- after an attempt that failed
-UPDATE wb.deliveries SET attempts = 1, last_error = 'connection refused';
+-- after an attempt that failed there is nothing to do, until it has failed for
+-- a quarter of an hour
+UPDATE wb.deliveries SET attempts = 1, last_error = 'connection refused', due_at = '2100-01-01 00:00+00';
 SELECT item, ok, detail, hint FROM wb.status() WHERE item = 'queue';
+UPDATE wb.executions SET triggered_at = '2026-01-01 00:00+00';
+SELECT item, ok, detail, hint FROM wb.status() WHERE item = 'queue';
+UPDATE wb.deliveries SET due_at = '2026-01-01 00:00+00';
 -- while something holds it, which is said
 UPDATE wb.deliveries SET attempts = 0, last_error = 'could not open file "wb_automations.key"';
 SELECT item, ok, detail, hint FROM wb.status() WHERE item = 'queue';

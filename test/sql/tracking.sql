@@ -168,3 +168,15 @@ SELECT (SELECT count(*) FROM wb.runs WHERE project_id = :project) AS runs, (SELE
 	(SELECT count(*) FROM wb.automations WHERE scope_type = 'PROJECT' AND scope_id = :project) AS automations,
 	(SELECT count(*) FROM wb.automations WHERE scope_type = 'ARTIFACT_COLLECTION' AND scope_id = :collection) AS of_collections,
 	(SELECT count(*) FROM wb.executions WHERE project_id = :project) = :executions AS history_stays;
+
+-- a team that has no organization gets the one that is named; another is not
+-- put in the place of its own, and only a team can belong to an organization
+SELECT wb.create_team('tracking late') AS late \gset
+SELECT wb.create_team('tracking late', 'tracking org') = :late AS is_same;
+SELECT o.name FROM wb.entities e JOIN wb.entities o ON o.id = e.organization_id WHERE e.id = :late;
+\set VERBOSITY terse
+SELECT wb.create_team('tracking late', 'tracking other org');
+\echo :LAST_ERROR_SQLSTATE
+SELECT wb.create_team('tracking org', 'tracking other org');
+SELECT wb.create_team('tracking late', 'tracking two');
+\set VERBOSITY default

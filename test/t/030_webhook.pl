@@ -230,7 +230,7 @@ sub body_of
 			run_name => $run_name,
 			run_path => 'ml/hooks/abc123',
 			run_status => 'FAILED',
-			why => "run $run_name is crashed",
+			why => "run $run_name crashed",
 			mixed => [ 'run abc123 of ml/hooks', 7, undef, JSON::PP::true, { deep => '$run_id $ {run_id} ${run_id' } ] },
 		'variables of a state event');
 }
@@ -298,7 +298,7 @@ sub body_of
 		'the body is UTF-8');
 }
 
-# So it does from a database in another encoding.
+# So it does from a database in another encoding, and so does the URL.
 {
 	$node->safe_psql('template1', q(CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0));
 	$node->safe_psql('latin', sprintf q(SET client_encoding = 'UTF8';
@@ -311,10 +311,10 @@ sub body_of
 		SELECT wb.create_automation('chat', wb.on_run_state(wb.project('ml', 'latin'), array['running']),
 			wb.send_notification(wb.slack_integration('ml'), title => '${run_name}'));
 		SELECT wb.start_run(1, display_name => '%s');),
-		$endpoint->url('/webhook'), $endpoint->url('/slack'), "r\xc3\xa9sum\xc3\xa9");
-	my %body = map { $_->{path} => $_->{body} } $endpoint->wait_for_request, $endpoint->wait_for_request;
-	is($body{'/webhook'}, qq({"text": "r\xc3\xa9sum\xc3\xa9"}), 'a database in LATIN1 sends UTF-8 to a webhook');
-	like($body{'/slack'}, qr/^\{"text": "\*r\xc3\xa9sum\xc3\xa9\*"/, 'and to Slack');
+		$endpoint->url("/webhook/\xc3\xa9"), $endpoint->url("/slack/\xc3\xa9"), "r\xc3\xa9sum\xc3\xa9");
+	my %body = map { lc $_->{path} => $_->{body} } $endpoint->wait_for_request, $endpoint->wait_for_request;
+	is($body{'/webhook/%c3%a9'}, qq({"text": "r\xc3\xa9sum\xc3\xa9"}), 'a database in LATIN1 sends UTF-8 to a webhook');
+	like($body{'/slack/%c3%a9'}, qr/^\{"text": "\*r\xc3\xa9sum\xc3\xa9\*"/, 'and to Slack');
 }
 
 # An answer that is no text at all is kept as far as it can be.

@@ -102,7 +102,7 @@ expand('RUN_METRIC_ZSCORE', "wb.on_run_metric($here, wb.zscore('norm', 3, 2))",
 
 # States, silence and times.
 expand('RUN_STATE', "wb.on_run_state($here, '{failed}')", "SELECT wb.finish_run($run, 1)",
-	%run, why => 'run bert-1 is failed', run_status => 'FAILED');
+	%run, why => 'run bert-1 failed', run_status => 'FAILED');
 $node->sql("SELECT wb.start_run($project, 'mute', 'def456', 'ann')");
 expand('RUN_SILENT', "wb.on_run_silent($here, '30 minutes', 'loss')", q(SELECT wb.sweep(clock_timestamp() + interval '31 minutes')),
 	%run, run_id => 'def456', run_name => 'mute', run_path => 'ml/vars/def456', metric_name => 'loss',

@@ -153,7 +153,7 @@ $node->sql("SELECT wb.finish_run($run, 1)");
 $body = JSON::PP->new->utf8->decode($endpoint->wait_for_request->{body});
 is($body->{text}, '*<https://wb.example/ml/abc123?q=bert%20%3Cbase%3E%20&%20%22co%22|run FAILED>*',
 	'G138 a message about a run state links to the run');
-is($body->{attachments}[0]{blocks}[0]{text}{text}, 'run bert &lt;base&gt; &amp; "co" is failed', 'G138 and says what happened');
+is($body->{attachments}[0]{blocks}[0]{text}{text}, 'run bert &lt;base&gt; &amp; "co" failed', 'G138 and says what happened');
 $node->sql(q(SELECT wb.log_artifact((SELECT id FROM wb.projects), 'detector', 'model', aliases => array['prod'])));
 $body = JSON::PP->new->utf8->decode($endpoint->wait_for_request->{body});
 is($body->{text}, '*ml/slack/detector:prod*', 'a message about an alias, which has no run to link to');

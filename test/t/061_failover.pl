@@ -35,6 +35,10 @@ $standby->start;
 $primary->sql(q(ALTER SYSTEM SET synchronous_standby_names = '*'; ALTER SYSTEM SET synchronous_commit = 'remote_apply'; SELECT pg_reload_conf()));
 $primary->poll(q(SELECT sync_state = 'sync' FROM pg_stat_replication));
 
+# A standby says that it is one, and that there is nothing to do about it.
+is($standby->safe_psql('postgres', q(SELECT DISTINCT concat_ws('|', ok, detail, hint) FROM wb.status() WHERE item IN ('launcher', 'worker'))),
+	't|does not run: this server is a standby, and the primary delivers', 'a standby is no server without workers');
+
 # What the receiver has, by step.
 sub arrivals
 {

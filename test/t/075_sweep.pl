@@ -41,7 +41,7 @@ $node->sql(q(
 	CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE 'no'; END$$;
 	CREATE TRIGGER refuse BEFORE UPDATE ON wb.runs FOR EACH ROW EXECUTE FUNCTION refuse();
 	INSERT INTO wb.runs (project_id, heartbeat_at) SELECT wb.project_id('ml', 'p'), now()));
-$node->wait_for_log(qr/could not look for silent runs: no/);
-is($node->worker_pid, $pid, 'a sweep that fails is logged, and the worker goes on');
+$node->wait_for_log(qr/could not end 1 silent runs; run \d+: no/);
+is($node->worker_pid, $pid, 'a run that cannot be written is logged, and the worker goes on');
 
 done_testing();

@@ -75,7 +75,7 @@ subtest 'E02 the tutorial: a run with a name of ours ends with exit code 1, and 
 	is(scalar @requests, 1, 'one message: not for the one that succeeded, nor for the one of another name');
 	is($requests[0]{path}, '/services/T0/B0/secret', 'it goes to the address of the channel');
 	is(body_of($requests[0])->{text}, '*my-test-run-2 failed*', 'it names the run');
-	is(body_of($requests[0])->{attachments}[0]{blocks}[0]{text}{text}, 'run my-test-run-2 is failed', 'and says why it was sent');
+	is(body_of($requests[0])->{attachments}[0]{blocks}[0]{text}{text}, 'run my-test-run-2 failed', 'and says why it was sent');
 	is(outcome(), 'FINISHED 200', 'history has it as delivered');
 };
 

@@ -143,7 +143,7 @@ DECLARE
 	verdict text;
 	rule text;
 	logged timestamptz;
-	later bigint[] := '{}';
+	later bigint[] := ARRAY[]::bigint[];
 	sign timestamptz;
 BEGIN
 	PERFORM wb.require_setup();

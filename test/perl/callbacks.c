@@ -2,7 +2,7 @@
  * A library that does nothing but take slots of the server's tables of
  * callbacks, which are the same few for all extensions in a session: as many
  * as the setting callbacks.relcache says of ten, of which PostgreSQL itself
- * uses up to four.  For t/019_neighbours.pl.
+ * uses up to four, and pg_cron one.  For t/019_neighbours.pl.
  */
 #include "postgres.h"
 
@@ -19,7 +19,7 @@ __attribute__((visibility("default")))
 #endif
 extern void _PG_init(void);
 
-static int	taken = 5;
+static int	taken = 4;
 
 static void
 hear_relation(Datum argument, Oid relation)
@@ -35,7 +35,7 @@ void
 _PG_init(void)
 {
 	DefineCustomIntVariable("callbacks.relcache", "How many slots are taken.",
-							NULL, &taken, 5, 0, 10, PGC_POSTMASTER, 0,
+							NULL, &taken, 4, 0, 10, PGC_POSTMASTER, 0,
 							NULL, NULL, NULL);
 	for (int slot = 0; slot < taken; slot++)
 		CacheRegisterRelcacheCallback(hear_relation, (Datum) 0);

@@ -91,7 +91,7 @@ is_deeply([ @$body{qw(alias tag artifact_version run_status no_such_name)} ], [ 
 	'G149 a variable that the event does not have is empty, and so is one that there is not');
 expand('RUN_METRIC_CHANGE', "wb.on_run_metric($here, wb.increases_by('acc', frac => 0.25, window_size => 1, prior_window_size => 2))",
 	"INSERT INTO wb.run_metrics VALUES ($run, 'acc', 1, 1), ($run, 'acc', 2, 1), ($run, 'acc', 3, 1.5)",
-	%run, why('average of the last 1 values of acc rose by 50 % against the 2 before, at least 25 %, at step 3'),
+	%run, why('the last value of acc rose by 50 % against the 2 before, at least 25 %, at step 3'),
 	metric_name => 'acc', metric_values => '[1, 1, 1.5]', metric_filter => 'AVERAGE(acc, 1) increases by 25 %', metric_filter_short => 'AVERAGE(acc) increases by 25 %',
 	step => '3', observed => '0.5', threshold => '0.25');
 expand('RUN_METRIC_ZSCORE', "wb.on_run_metric($here, wb.zscore('norm', 3, 2))",

@@ -28,13 +28,11 @@ COMMENT ON FUNCTION wb.judge_silence(bigint, bigint, text, timestamptz) IS
 'Fires an automation for a run that has been silent since a moment, if its filter matches and its cooldown is over. Part of wb.sweep().';
 REVOKE EXECUTE ON FUNCTION wb.judge_silence(bigint, bigint, text, timestamptz) FROM PUBLIC;
 
--- As src/deliver/guard.c has it.
 CREATE FUNCTION wb.concerns_everybody(code text) RETURNS boolean
-LANGUAGE sql IMMUTABLE STRICT
-RETURN code = '55P03' OR left(code, 2) IN ('40', '53', '57', '58');
+LANGUAGE C IMMUTABLE STRICT AS 'MODULE_PATHNAME', 'wb_sql_concerns_everybody';
 COMMENT ON FUNCTION wb.concerns_everybody(text) IS
 'Whether an error says nothing about what was being done, by its code: a deadlock or serialization failure, lock_timeout, no memory or disk, a cancel, an '
-'error of the system. Part of wb.sweep().';
+'error of the system. Raises invalid_parameter_value for what is no code of five characters. Part of wb.sweep().';
 
 CREATE FUNCTION wb.note_signs(ids bigint[], since timestamptz) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

@@ -20,9 +20,9 @@
  * otherwise be judged on windows that lack the rows before it.
  *
  * Anybody may call wb.watched and wb.lost, with any arguments.  For a role
- * that cannot write to wb.run_metrics they do nothing, and are true: if a
- * statement asks all the same, which writes through a view with the rights of
- * the view's owner, the triggers do the work, and only a row calls these.
+ * that cannot write to wb.run_metrics they do nothing and return true.  Such a
+ * role writes only through a view, with the rights of the view's owner; then
+ * the trigger does the work, which nobody can call without a row.
  *
  * IDENTIFICATION
  *		src/capture/met_runs.c

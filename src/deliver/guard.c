@@ -24,7 +24,13 @@
 #include "access/xact.h"
 #include "deliver/deliver.h"
 #include "deliver/fire.h"
+#include "support/compat.h"
+#include "utils/builtins.h"
 #include "utils/resowner.h"
+
+#define SQLSTATE_CHARACTERS "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+WB_FUNCTION_INFO_V1(wb_sql_concerns_everybody);
 
 /*
  * Does an error say nothing about what was being done, by its code?  The list
@@ -45,6 +51,22 @@ wb_guard_concerns_everybody(int code)
 		default:
 			return false;
 	}
+}
+
+/* wb.concerns_everybody(code text) returns boolean */
+Datum
+wb_sql_concerns_everybody(PG_FUNCTION_ARGS)
+{
+	char	   *code = text_to_cstring(PG_GETARG_TEXT_PP(0));
+
+	if (strlen(code) != 5 || strspn(code, SQLSTATE_CHARACTERS) != 5)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"%s\" is no error code", code),
+				 errhint("An error code has five digits or capital letters.")));
+	PG_RETURN_BOOL(wb_guard_concerns_everybody(MAKE_SQLSTATE(code[0], code[1],
+															 code[2], code[3],
+															 code[4])));
 }
 
 /* The row that fired is in the statement, or in what called it: neither. */

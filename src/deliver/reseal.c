@@ -28,6 +28,7 @@
 #include "support/plan.h"
 #include "support/relation.h"
 #include "support/row.h"
+#include "support/shape.h"
 #include "utils/builtins.h"
 
 WB_FUNCTION_INFO_V1(wb_sql_adopt_secrets);
@@ -145,22 +146,39 @@ require_opens(const WbSealOrigin *here, const SealedRow *row)
 }
 
 /*
- * Act as the owner of our tables from here on, within SPI; returns false where
- * they are gone.
+ * Act as the owner of our tables from here on, within SPI, and read all rows
+ * of wb.secrets.  Raises where the caller is no superuser, or a table is
+ * missing.
  */
-static bool
-begin(const char *action, const char *hint, WbIdentity *before)
+static List *
+begin(const char *action, const char *hint, bool must_lock,
+	  WbIdentity *before)
 {
+	List	   *found = NIL;
+	uint64		count;
+	SPITupleTable *rows;
+
 	if (!superuser())
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied to %s", action),
 				 errhint("%s", hint)));
 	wb_relation_require_setup();
-	if (!wb_owner_become(before))
-		return false;
+	wb_shape_require_plain();
+	(void) wb_owner_become(before);
 	SPI_connect();
-	return true;
+	if (must_lock)
+		wb_plan_run(&lock_plan, NULL, NULL, SPI_OK_UTILITY);
+	count = wb_plan_run(&find_all_plan, NULL, NULL, SPI_OK_SELECT);
+	rows = SPI_tuptable;
+	for (uint64 i = 0; i < count; i++)
+	{
+		SealedRow  *row = palloc(sizeof(SealedRow));
+
+		if (read_row(rows, i, row))
+			found = lappend(found, row);
+	}
+	return found;
 }
 
 static void
@@ -177,19 +195,14 @@ wb_sql_adopt_secrets(PG_FUNCTION_ARGS)
 {
 	char	   *origin = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	int64		adopted = 0;
-	uint64		count;
-	SPITupleTable *rows;
-	SealedRow	row;
 	WbIdentity	before;
+	List	   *rows = begin("adopt secrets",
+							 "Only superusers may use what was sealed in another database; others set the secrets anew.",
+							 false, &before);
+	ListCell   *cell;
 
-	if (!begin("adopt secrets",
-			   "Only superusers may use what was sealed in another database; others set the secrets anew.",
-			   &before))
-		PG_RETURN_INT64(0);
-	count = wb_plan_run(&find_all_plan, NULL, NULL, SPI_OK_SELECT);
-	rows = SPI_tuptable;
-	for (uint64 i = 0; i < count; i++)
-		adopted += read_row(rows, i, &row) && adopt_row(&row, origin);
+	foreach(cell, rows)
+		adopted += adopt_row(lfirst(cell), origin);
 	end(&before);
 	PG_RETURN_INT64(adopted);
 }
@@ -204,26 +217,17 @@ wb_sql_rotate_secret_key(PG_FUNCTION_ARGS)
 {
 	WbSealOrigin here = wb_seal_here();
 	int64		resealed = 0;
-	uint64		count;
-	SPITupleTable *rows;
-	SealedRow	row;
 	WbIdentity	before;
+	List	   *rows = begin("rotate the key of secrets",
+							 "Only superusers may, because all databases of the server share the file of keys.",
+							 true, &before);
+	ListCell   *cell;
 
-	if (!begin("rotate the key of secrets",
-			   "Only superusers may, because all databases of the server share the file of keys.",
-			   &before))
-		PG_RETURN_INT64(0);
-	(void) wb_plan_run(&lock_plan, NULL, NULL, SPI_OK_UTILITY);
-	count = wb_plan_run(&find_all_plan, NULL, NULL, SPI_OK_SELECT);
-	rows = SPI_tuptable;
-	for (uint64 i = 0; i < count; i++)
-	{
-		if (read_row(rows, i, &row))
-			require_opens(&here, &row);
-	}
+	foreach(cell, rows)
+		require_opens(&here, lfirst(cell));
 	wb_secret_key_add();
-	for (uint64 i = 0; i < count; i++)
-		resealed += read_row(rows, i, &row) && reseal_row(&here, &row);
+	foreach(cell, rows)
+		resealed += reseal_row(&here, lfirst(cell));
 	end(&before);
 	PG_RETURN_INT64(resealed);
 }

@@ -2,9 +2,13 @@
 -- keeps nothing from the others.
 \set SHOW_CONTEXT never
 SET client_min_messages = error;
+-- a database of its own: a sweep looks at all runs and schedules there are
+CREATE DATABASE regression_sweep_crashes TEMPLATE template0;
+\connect regression_sweep_crashes
+SET client_min_messages = error;
+CREATE EXTENSION wb_automations;
 SELECT wb.setup() \gset
 SELECT wb.create_project('sweep_crashes', 'p') AS project \gset
--- times of their own, so that no other run is swept
 CREATE FUNCTION pg_temp.at(text) RETURNS timestamptz LANGUAGE sql AS $$SELECT ('2019-05-01 ' || $1 || '+00')::timestamptz$$;
 
 -- runs that crashed within a day do not keep the worker from those that fell
@@ -53,7 +57,5 @@ SET client_min_messages = warning;
 SELECT wb.sweep(now() + interval '2 hours');
 SET client_min_messages = error;
 SELECT automation_name, count(*) FROM wb.executions WHERE automation_id IN (:refused, :taken) GROUP BY 1;
-DROP TRIGGER sweep_crashes_refuse ON wb.schedule_ticks;
-DROP FUNCTION public.sweep_crashes_refuse();
-SELECT wb.delete_automation(:refused), wb.delete_automation(:taken);
-DELETE FROM wb.runs WHERE project_id = :project;
+\connect contrib_regression
+DROP DATABASE regression_sweep_crashes;
